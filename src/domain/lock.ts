@@ -1,0 +1,54 @@
+import type { BookingId, CalendarId, LockId, RequestId, SessionId, SlotId } from './ids.js'
+
+/**
+ * A lock is `held` from its grant until exactly one of the others ends it; an ended lock never changes again.
+ * A lock that is written `held` past its `expiresAt` is expired: readers say so without waiting for the sweep.
+ */
+export type LockState = 'held' | 'expired' | 'released' | 'revoked' | 'booked'
+
+export interface LockRecord {
+  id: LockId
+  calendar: CalendarId
+  owner: SessionId
+  /** Sorted. */
+  slots: SlotId[]
+  state: LockState
+  /** Greater than that of any earlier lock on any of the same slots: the version that the grant gave them all. */
+  fence: number
+  /** The version of the last change. */
+  ver: number
+  /** Epoch milliseconds of the database's clock, like every time here. */
+  createdAt: number
+  expiresAt: number
+  /** Why staff revoked it. */
+  reason?: string
+  /** Where the request came from; for staff only. */
+  address?: string
+  userAgent?: string
+}
+
+export interface Customer {
+  name: string
+  email?: string | undefined
+  phone?: string | undefined
+  note?: string | undefined
+}
+
+export interface BookingRecord {
+  id: BookingId
+  calendar: CalendarId
+  lock: LockId
+  owner: SessionId
+  slots: SlotId[]
+  customer: Customer
+  meta?: unknown
+  state: 'booked' | 'cancelled'
+  bookedAt: number
+  ver: number
+}
+
+/** Names one request of one session, so that the same request sent twice is one request. */
+export interface RequestKey {
+  session: SessionId
+  requestId: RequestId
+}
