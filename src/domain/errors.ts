@@ -13,7 +13,19 @@ export abstract class StoreError extends Error {
 export class StoreUnavailable extends StoreError {
   readonly code = 'STORE_UNAVAILABLE'
   readonly retryable = true
+  readonly reason: UnavailableReason
+
+  constructor(message: string, options: { cause?: unknown; reason?: UnavailableReason } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.reason = options.reason ?? 'other'
+  }
 }
+
+/**
+ * What a circuit breaker makes of it: `connection` is certain (there is none), `timeout` may be one's own slowness,
+ * `other` is an answer that is of no use (out of memory, read-only, no permission).
+ */
+export type UnavailableReason = 'connection' | 'timeout' | 'other'
 
 /** The store works, but had no room for this request (pool, lock wait, too many deadlocks). Nothing was changed. */
 export class StoreBusy extends StoreError {
