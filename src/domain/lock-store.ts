@@ -84,10 +84,14 @@ export interface LockStore {
 
   readBooking(booking: BookingId): Promise<BookingRecord | undefined>
 
-  /** What changed since (and at) `sinceMs` of the database's clock, at most `rowsMax` of each, oldest first. */
+  /**
+   * What changed since (and at) `sinceMs` of the database's clock, and before `untilMs` if that is given, at most
+   * `rowsMax` of each, oldest first.
+   */
   readChanges(
     sinceMs: number,
-    rowsMax: number
+    rowsMax: number,
+    untilMs?: number
   ): Promise<{ rows: ChangedSlot[]; locks: ChangedLock[]; nowMs: number }>
 
   /** What changed in one calendar since (and at) `sinceMs`, for slots that start in [fromMs, toMs). */
