@@ -1,0 +1,110 @@
+import { Redis, type RedisOptions } from 'ioredis'
+import type { Random } from '../../domain/clock.js'
+
+/**
+ * Where Redis is and how to speak to it. Everything that is not spelled out here was found to hurt by its default;
+ * the figures were measured with ioredis 6.0.0 against servers that were frozen, killed and cut off.
+ */
+export interface RedisAddress {
+  /** `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS; `valkey://` and `valkeys://` mean the same. */
+  url: string
+  /** For `rediss://`: certificates and the like, as node:tls takes them. */
+  tls?: NonNullable<RedisOptions['tls']> | undefined
+}
+
+/** The same in ioredis' words. */
+type RedisServer = Pick<RedisOptions, 'host' | 'port' | 'db' | 'username' | 'password' | 'tls'>
+
+/** Past it a command counts as failed and its request goes on without Redis. A round trip takes 0.1 to 1 ms. */
+export const commandTimeoutMs = 40
+
+/** The client that runs the scripts. It connects by itself, now and after every loss; nothing waits for it. */
+export function commandClient(address: RedisAddress, random: Random, timeoutMs = commandTimeoutMs): Redis {
+  return listening(
+    new Redis({
+      ...common(address, random),
+      connectionName: 'slotlock-commands',
+      commandTimeout: timeoutMs,
+      // A connection that swallows everything (a firewall that forgot it) stays `ready` for ever; this closes it.
+      // It is armed by a write only, which the health monitor's probes see to.
+      socketTimeout: Math.max(1_500, 2 * timeoutMs)
+    })
+  )
+}
+
+/** The client that hears. On its own connection: a subscribed one takes no other commands in RESP2. */
+export function subscriberClient(address: RedisAddress, random: Random): Redis {
+  return listening(
+    new Redis({
+      ...common(address, random),
+      connectionName: 'slotlock-subscriber',
+      // only SUBSCRIBE and PING go here; one that takes so long means a dead connection, not a slow script
+      commandTimeout: 500
+      // no socketTimeout: it is armed by a write and would not see an idle subscriber that went deaf; see Subscriber
+    })
+  )
+}
+
+function common(address: RedisAddress, random: Random) {
+  return {
+    ...parseRedisUrl(address),
+    // 3 is the default of version 6; 2 is the path that Redis 6 to 8 and Valkey have walked longest
+    protocol: 2 as const,
+    // a start does not wait for Redis, but an attempt that hangs keeps the next one from being made
+    connectTimeout: 300,
+    // A command is never kept for later and never sent twice: by default one INCR was executed twice after its reply
+    // was lost, and a SET that had been reported as failed ran 300 ms later. All three are needed; with the last one
+    // alone, what was under way when the connection closed was never answered at all.
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    // Subscriber subscribes anew by itself, so that it knows when it is done and can say what may have been missed
+    autoResubscribe: false,
+    retryStrategy: (attempt: number) => retryDelayMs(attempt, random),
+    // dead peers are found by PING and socketTimeout long before; this only keeps middleboxes from forgetting us
+    keepAlive: 5_000,
+    noDelay: true,
+    // `ready` then means that the server has loaded its data
+    enableReadyCheck: true,
+    maxLoadingRetryTime: 1_000,
+    // after closing one's own side, so long until a peer that does not close its own is dropped
+    disconnectTimeout: 200,
+    // A replica, or a master that became one: find the real one. Never 2, which would send the command again.
+    reconnectOnError: (error: Error) =>
+      /^(READONLY|LOADING|MASTERDOWN)/.test(error.message) ? (1 as const) : false,
+    enableAutoPipelining: false,
+    // two round trips less after each reconnect
+    disableClientInfo: true
+  } satisfies RedisOptions
+}
+
+/** 50, 100, 200 … 1,000 ms and up to 100 ms of chance, so that the instances of a fleet do not come back as one. */
+export function retryDelayMs(attempt: number, random: Random): number {
+  return Math.min(50 * 2 ** Math.min(attempt - 1, 5), 1_000) + Math.floor(random() * 100)
+}
+
+/** Throws when it is no such address: a start with a wrong setting must fail at once, not look like Redis being down. */
+export function parseRedisUrl({ url, tls }: RedisAddress): RedisServer {
+  // parsed here because ioredis reads valkey://host:6379/2 as the host `valkey` and says nothing
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  const secure = parsed?.protocol === 'rediss:' || parsed?.protocol === 'valkeys:'
+  const plain = parsed?.protocol === 'redis:' || parsed?.protocol === 'valkey:'
+  const db = parsed?.pathname.replace(/^\//, '') ?? ''
+  if (parsed === undefined || !(secure || plain) || parsed.hostname === '' || !/^\d*$/.test(db)) {
+    // the address itself is not repeated: it may hold a password, and this message is logged
+    throw new Error('REDIS_URL must be redis://[user:password@]host[:port][/db], or rediss:// for TLS')
+  }
+  return {
+    host: parsed.hostname.replace(/^\[|\]$/g, ''),
+    port: parsed.port === '' ? 6379 : Number(parsed.port),
+    db: Number(db),
+    ...(parsed.username !== '' && { username: decodeURIComponent(parsed.username) }),
+    ...(parsed.password !== '' && { password: decodeURIComponent(parsed.password) }),
+    ...(secure && { tls: { servername: parsed.hostname, ...tls } })
+  }
+}
+
+/** Without a listener ioredis prints each failed attempt. What failed is told to whoever sent a command. */
+function listening(client: Redis): Redis {
+  return client.on('error', () => {})
+}

@@ -1,0 +1,116 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+
+/**
+ * Stands between a client and a server on loopback and breaks the connection in the ways that networks do: cut it,
+ * swallow everything, swallow only the answers, delay. Each can be done to all connections or to those that match.
+ */
+export class TcpProxy {
+  readonly connections = new Set<ProxiedConnection>()
+  readonly #server: Server
+  /** What connections that are made from now on do. */
+  readonly #forNew: Faults = { blackhole: false, dropDownstream: false, delayMs: 0 }
+  #accepting = true
+
+  private constructor(targetPort: number) {
+    this.#server = createServer(client => {
+      if (!this.#accepting) {
+        client.destroy()
+        return
+      }
+      const connection = new ProxiedConnection(client, connect(targetPort, '127.0.0.1'), { ...this.#forNew })
+      this.connections.add(connection)
+      client.once('close', () => this.connections.delete(connection))
+    })
+  }
+
+  static async start(t: { teardown(end: () => Promise<void>): void }, targetPort: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort)
+    proxy.#server.listen(0, '127.0.0.1')
+    await once(proxy.#server, 'listening')
+    t.teardown(() => proxy.#end())
+    return proxy
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Closes connections on both sides. */
+  cut(which: Which = everyOne): void {
+    for (const connection of this.#those(which)) connection.destroy()
+  }
+
+  /** New connections are closed at once, or no longer. */
+  refuse(refuse: boolean): void {
+    this.#accepting = !refuse
+  }
+
+  /** Sets faults for the connections there are; without `which`, also for those that come. */
+  fault(faults: Partial<Faults>, which?: Which): void {
+    if (which === undefined) Object.assign(this.#forNew, faults)
+    for (const connection of this.#those(which ?? everyOne)) Object.assign(connection.faults, faults)
+  }
+
+  #those(which: Which): ProxiedConnection[] {
+    return [...this.connections].filter(which)
+  }
+
+  async #end(): Promise<void> {
+    this.cut()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+}
+
+export interface Faults {
+  /** Nothing passes in either direction, and nobody is told. */
+  blackhole: boolean
+  /** Requests arrive, answers do not. */
+  dropDownstream: boolean
+  /** In each direction. */
+  delayMs: number
+}
+
+export type Which = (connection: ProxiedConnection) => boolean
+const everyOne: Which = () => true
+
+export class ProxiedConnection {
+  readonly faults: Faults
+  /** The first kilobyte that the client sent: enough to tell who it is. */
+  opening = ''
+  readonly #client: Socket
+  readonly #target: Socket
+
+  constructor(client: Socket, target: Socket, faults: Faults) {
+    this.faults = faults
+    this.#client = client
+    this.#target = target
+    client.on('data', bytes => {
+      if (this.opening.length < 1024) this.opening += bytes.toString('latin1')
+      this.#pass(bytes, target, false)
+    })
+    target.on('data', bytes => this.#pass(bytes, client, true))
+    for (const [from, to] of [
+      [client, target],
+      [target, client]
+    ] as const) {
+      from.on('error', () => {})
+      from.on('close', () => {
+        if (!this.faults.blackhole) to.destroy()
+      })
+    }
+  }
+
+  destroy(): void {
+    this.#client.destroy()
+    this.#target.destroy()
+  }
+
+  #pass(bytes: Buffer, to: Socket, down: boolean): void {
+    const { blackhole, dropDownstream, delayMs } = this.faults
+    if (blackhole || (down && dropDownstream)) return
+    if (delayMs === 0) to.write(bytes)
+    else setTimeout(() => to.write(bytes), delayMs)
+  }
+}
