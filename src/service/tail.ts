@@ -1,0 +1,225 @@
+import type { Clock } from '../domain/clock.js'
+import { StoreError } from '../domain/errors.js'
+import type { LockStore } from '../domain/lock-store.js'
+import { Cycle } from './cycle.js'
+import type { FastPath } from './fast-path.js'
+import type { LiveFeed } from './feed.js'
+import type { Timers } from './timers.js'
+import { readWholeCalendar } from './whole-calendar.js'
+
+export interface TailTimes {
+  /** From one eager reading to the next: while Redis carries the events, and while it does not. */
+  intervalMs: number
+  intervalWithoutRedisMs: number
+  /** An eager reading begins so long before the end of the last one. */
+  overlapMs: number
+  /** From one late reading to the next. */
+  lateIntervalMs: number
+  /** By this age of a row, every statement that could still bring it to light has ended. */
+  lateAgeMs: number
+  /** A reading that took longer means that the database stood still. */
+  stallMs: number
+  /** A longer pause between two readings means that this process did. */
+  gapMs: number
+  rowsPerReadingMax: number
+}
+
+export const tailTimes: TailTimes = {
+  intervalMs: 1_000,
+  intervalWithoutRedisMs: 100,
+  overlapMs: 250,
+  lateIntervalMs: 1_000,
+  // a statement has 2 s, and may wait 1 s for a lock
+  lateAgeMs: 3_000,
+  stallMs: 1_000,
+  gapMs: 1_500,
+  rowsPerReadingMax: 5_000
+}
+
+const failedRetryMs = 250
+const failedRetryMsMax = 1_000
+
+/**
+ * Reads from the database what changed lately. It repairs what was lost on the way through Redis, and while Redis is
+ * out it is the live feed between instances. (One embedded instance has nobody to hear from, and no tail.)
+ *
+ * A row carries the time at which its statement began, and comes to light when that statement commits, up to three
+ * seconds later. A reader that only goes on from where it was would miss it. So there are two passes. The eager one
+ * brings nearly everything, soon. The late one reads each row once more when it is three seconds old, and by then
+ * nothing can turn up behind it any more. That holds as long as the servers' own limits do, and they do not while
+ * the database stands still: after a stall (a slow reading, or a long pause) every watched calendar is read as a
+ * whole, at once because people are looking, and again three seconds later, when what the stall held up has ended.
+ *
+ * While nobody is connected and nobody watches it reads nothing, and begins anew with the first who does: they have
+ * read a snapshot, and the first reading reaches far enough back to meet it.
+ */
+export class Tail {
+  readonly #store: LockStore
+  readonly #feed: LiveFeed
+  readonly #fastPath: FastPath
+  readonly #clock: Clock
+  readonly #times: TailTimes
+  readonly #cycle: Cycle
+  /** The database's time up to which each pass has read; undefined: begin anew. */
+  #eagerTo: number | undefined
+  #lateTo: number | undefined
+  #selectionsTo: number | undefined
+  #lateAt = Number.NEGATIVE_INFINITY
+  #lastPollEndedAt: number | undefined
+  /** Monotonic times at which all watched calendars are to be read as a whole. */
+  #snapshotsAt: number[] = []
+  #failures = 0
+  #stopped = false
+  /** What the tail found that nothing else had brought, and that was too old to be merely on its way. */
+  repaired = 0
+  snapshots = 0
+  readings = 0
+  failed = 0
+  /** How far behind the present the tail was when it last read; 0 unless a reading came back full. */
+  lagMs = 0
+
+  constructor(parts: {
+    store: LockStore
+    feed: LiveFeed
+    fastPath: FastPath
+    clock: Clock
+    timers: Timers
+    times?: Partial<TailTimes>
+  }) {
+    this.#store = parts.store
+    this.#feed = parts.feed
+    this.#fastPath = parts.fastPath
+    this.#clock = parts.clock
+    this.#times = { ...tailTimes, ...parts.times }
+    this.#cycle = new Cycle(parts, () => this.#turn())
+  }
+
+  start(): void {
+    this.#cycle.start(this.#interval())
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#cycle.stop()
+  }
+
+  /** Redis went or came back: the next reading is due by the new interval. */
+  redisChanged(): void {
+    this.#cycle.hurry(this.#interval())
+  }
+
+  /** One turn of both passes. Throws StoreError; what was not read then is read by the next. */
+  async poll(): Promise<void> {
+    if (!this.#feed.observed) {
+      this.#forget()
+      return
+    }
+    const startedAt = this.#clock.monotonic()
+    const pausedMs = startedAt - (this.#lastPollEndedAt ?? startedAt)
+    try {
+      await this.#eagerPass()
+      if (!this.#fastPath.open) await this.#selectionPass()
+      if (startedAt - this.#lateAt >= this.#times.lateIntervalMs) {
+        await this.#latePass()
+        this.#lateAt = startedAt
+      }
+    } finally {
+      const endedAt = this.#clock.monotonic()
+      this.#lastPollEndedAt = endedAt
+      if (endedAt - startedAt > this.#times.stallMs || pausedMs > this.#times.gapMs) {
+        this.#snapshotsAt = [endedAt, endedAt + this.#times.lateAgeMs]
+      }
+    }
+    await this.#snapshotIfDue()
+  }
+
+  async #turn(): Promise<number> {
+    try {
+      await this.poll()
+      this.#failures = 0
+      return this.#interval()
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      this.failed += 1
+      this.#failures += 1
+      return Math.min(failedRetryMsMax, failedRetryMs * 2 ** (this.#failures - 1))
+    }
+  }
+
+  #interval(): number {
+    return this.#fastPath.open ? this.#times.intervalMs : this.#times.intervalWithoutRedisMs
+  }
+
+  #forget(): void {
+    this.#eagerTo = undefined
+    this.#lateTo = undefined
+    this.#selectionsTo = undefined
+    this.#lastPollEndedAt = undefined
+    this.#snapshotsAt = []
+    this.lagMs = 0
+  }
+
+  async #eagerPass(): Promise<void> {
+    // The first who watches may have read a snapshot while the tail was asleep.
+    const { lateAgeMs, intervalMs, overlapMs } = this.#times
+    const since = (this.#eagerTo ?? this.#store.nowMs() - lateAgeMs - intervalMs) - overlapMs
+    this.#eagerTo = await this.#read(since, undefined)
+  }
+
+  async #latePass(): Promise<void> {
+    const until = this.#store.nowMs() - this.#times.lateAgeMs
+    const since = this.#lateTo ?? until - this.#times.lateIntervalMs
+    if (until <= since) return
+    await this.#read(since, until)
+    this.#lateTo = until
+  }
+
+  async #selectionPass(): Promise<void> {
+    const { overlapMs, rowsPerReadingMax } = this.#times
+    const since = (this.#selectionsTo ?? this.#store.nowMs() - this.#times.intervalMs) - overlapMs
+    const { selections, nowMs } = await this.#store.readSelectionChanges(since, rowsPerReadingMax)
+    this.#selectionsTo = nowMs
+    this.#feed.absorb({
+      rows: [],
+      locks: [],
+      selections: selections.filter(selection => this.#feed.isWatched(selection.calendar))
+    })
+  }
+
+  /** Reads on at once while readings come back full. Answers with the database's time of the last one. */
+  async #read(sinceMs: number, untilMs: number | undefined): Promise<number> {
+    const { rowsPerReadingMax, overlapMs } = this.#times
+    for (let since = sinceMs; ; ) {
+      const { rows, locks, nowMs } = await this.#store.readChanges(since, rowsPerReadingMax, untilMs)
+      this.readings += 1
+      const news = this.#feed.absorb({ rows, locks, selections: [] })
+      const newRows = new Set<unknown>(news.rows)
+      for (const row of rows) if (newRows.has(row) && nowMs - row.updatedAt > overlapMs) this.repaired += 1
+
+      const full = [rows, locks].filter(some => some.length >= rowsPerReadingMax)
+      const reached = Math.min(...full.map(some => some[some.length - 1]!.updatedAt))
+      this.lagMs = full.length === 0 ? 0 : nowMs - reached
+      if (full.length === 0 || this.#stopped || reached >= (untilMs ?? Number.POSITIVE_INFINITY)) return nowMs
+      if (reached > since) {
+        since = reached
+      } else {
+        // More changed in one millisecond than a reading holds: what is stepped over comes with a snapshot.
+        since = reached + 1
+        this.#snapshotsAt.push(this.#clock.monotonic())
+      }
+    }
+  }
+
+  async #snapshotIfDue(): Promise<void> {
+    const now = this.#clock.monotonic()
+    if (!this.#snapshotsAt.some(at => at <= now)) return
+    for (const calendar of this.#feed.watched()) {
+      if (this.#stopped) return
+      const rows = await readWholeCalendar(this.#store, calendar)
+      const news = this.#feed.absorb({ rows, locks: [], selections: [] })
+      this.repaired += news.rows.length
+      this.snapshots += 1
+    }
+    this.#snapshotsAt = this.#snapshotsAt.filter(at => at > now)
+  }
+}
