@@ -1,0 +1,17 @@
+import type { CalendarId } from '../domain/ids.js'
+import type { LockRecord } from '../domain/lock.js'
+import type { SlotRow } from '../domain/slot.js'
+
+/**
+ * Tells whoever is connected, here and on other instances, what has been committed.
+ *
+ * Fire and forget: a call returns at once and never throws, for the answer to the one who asked must not wait for
+ * Redis. What gets lost on the way is repaired by the tail. Only committed states are announced, each with its
+ * version, so calling twice or out of order does no harm.
+ */
+export interface Announcer {
+  announceSlots(calendar: CalendarId, rows: readonly SlotRow[]): void
+  /** To the connections of the lock's owner. */
+  announceLock(lock: LockRecord): void
+  announceCalendar(calendar: CalendarId): void
+}
