@@ -15,3 +15,27 @@ export interface Announcer {
   announceLock(lock: LockRecord): void
   announceCalendar(calendar: CalendarId): void
 }
+
+export interface Witnesses {
+  announcer: Announcer
+  /** The gate: what is taken here is known here at once, whether or not anybody watches the calendar. */
+  gate: { learn(rows: readonly SlotRow[]): void }
+}
+
+/** Tells everybody of a change that was committed. No rows: it had been made before, and was told then. */
+export function announceChange(
+  { announcer, gate }: Witnesses,
+  rows: readonly SlotRow[],
+  ...locks: readonly LockRecord[]
+): void {
+  if (rows.length === 0) return
+  gate.learn(rows)
+  // a lock may replace one of another calendar
+  for (const calendar of new Set(rows.map(row => row.calendar))) {
+    announcer.announceSlots(
+      calendar,
+      rows.filter(row => row.calendar === calendar)
+    )
+  }
+  for (const lock of locks) announcer.announceLock(lock)
+}

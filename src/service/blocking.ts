@@ -4,7 +4,7 @@ import type { LockStore } from '../domain/lock-store.js'
 import type { ParamsOf } from '../protocol/operations.js'
 import type { SlotState } from '../protocol/schemas.js'
 import { covers, notCovered } from './access.js'
-import type { Announcer } from './announcer.js'
+import { type Announcer, announceChange } from './announcer.js'
 import type { CalendarDirectory } from './calendars.js'
 import type { Caller } from './caller.js'
 import type { Gate } from './gate.js'
@@ -26,7 +26,7 @@ const slotsPerBlockMax = 256
 
 /** Staff close slots that are free and open them again. What somebody holds or has booked stays theirs. */
 export function blockingHandlers(deps: BlockingDeps): Pick<Handlers, 'block' | 'unblock'> {
-  const { store, calendars, gate, announcer, tagOf } = deps
+  const { store, calendars, tagOf } = deps
 
   async function setBlocked(
     caller: Caller,
@@ -43,8 +43,7 @@ export function blockingHandlers(deps: BlockingDeps): Pick<Handlers, 'block' | '
 
     const { slots } = wanted.value
     const { rows } = await store.setBlocked({ calendar, slots, blocked })
-    gate.learn(rows)
-    if (rows.length > 0) announcer.announceSlots(calendar, rows)
+    announceChange(deps, rows)
     // all that were named, so that staff see at once which of them somebody else had first
     const after = new Map(rows.map(row => [row.slot, row]))
     const others = slots.filter(slot => !after.has(slot))

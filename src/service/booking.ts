@@ -4,7 +4,7 @@ import type { BookRequest, LockStore } from '../domain/lock-store.js'
 import type { ParamsOf } from '../protocol/operations.js'
 import { metaBytesMax } from '../protocol/schemas.js'
 import { isStaffOf, sessionOf } from './access.js'
-import type { Announcer } from './announcer.js'
+import { type Announcer, announceChange } from './announcer.js'
 import type { Gate } from './gate.js'
 import { bookingIdOf, fingerprintOf, type RandomBytes } from './ids.js'
 import { done, type Handlers, invalid, type Outcome, refuse } from './refusal.js'
@@ -22,7 +22,7 @@ export interface BookingDeps {
 const conflictRetriesMax = 2
 
 export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'cancelBooking'> {
-  const { store, gate, announcer, randomBytes } = deps
+  const { store, randomBytes } = deps
 
   return {
     async book(caller, params) {
@@ -44,9 +44,7 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
         const outcome = await store.book(request)
         switch (outcome.status) {
           case 'BOOKED':
-            gate.learn(outcome.rows)
-            announcer.announceSlots(outcome.booking.calendar, outcome.rows)
-            announcer.announceLock(outcome.lock)
+            announceChange(deps, outcome.rows, outcome.lock)
             return done({ booking: bookingView(outcome.booking) })
           case 'REPLAYED':
             return done({ booking: bookingView(outcome.booking) })
@@ -92,8 +90,7 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
       )
       switch (outcome.status) {
         case 'CANCELLED':
-          gate.learn(outcome.rows)
-          if (outcome.rows.length > 0) announcer.announceSlots(outcome.booking.calendar, outcome.rows)
+          announceChange(deps, outcome.rows)
           return done({ cancelled: true })
         case 'NOT_FOUND':
           return bookingNotFound()

@@ -83,7 +83,7 @@ export class Gate {
   }
 
   /** What somebody granted, freed or read. Advisory: what is not learned costs a statement. */
-  learn(rows: Iterable<SlotRow>): void {
+  learn(rows: readonly SlotRow[]): void {
     this.#beliefs.learn(rows)
   }
 

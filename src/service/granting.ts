@@ -1,7 +1,7 @@
 import type { LockId, SessionId } from '../domain/ids.js'
 import type { GrantOutcome, GrantRequest, LockStore } from '../domain/lock-store.js'
 import type { SlotRow } from '../domain/slot.js'
-import type { Announcer } from './announcer.js'
+import { type Announcer, announceChange } from './announcer.js'
 import { standsInTheWay } from './beliefs.js'
 import { CoalescedReads } from './coalesced-reads.js'
 import type { FastPath } from './fast-path.js'
@@ -33,6 +33,8 @@ export type TakeOutcome =
   | Exclude<GrantOutcome, { status: 'CONFLICT' }>
   /** At least one row. */
   | { status: 'CONFLICT'; rows: SlotRow[] }
+  /** Granted so long ago that the lock's own row is gone; only its slots remember its id. */
+  | { status: 'FORGOTTEN' }
   | { status: 'BUSY' }
 
 /**
@@ -97,6 +99,7 @@ export class Granting {
       if (outcome.status === 'GRANTED') this.#announce(outcome)
       if (outcome.status !== 'CONFLICT') return outcome
       gate.learn(outcome.rows)
+      if (outcome.rows.some(row => row.token === request.lock)) return { status: 'FORGOTTEN' }
       const rows = outcome.rows.filter(row => standsInTheWay(row, request, store.nowMs()))
       if (rows.length > 0) return { status: 'CONFLICT', rows }
       if (retries === conflictRetriesMax) return { status: 'BUSY' }
@@ -138,10 +141,6 @@ export class Granting {
   }
 
   #announce({ lock, rows, replaced }: Extract<GrantOutcome, { status: 'GRANTED' }>): void {
-    const { gate, announcer } = this.#parts
-    gate.learn(rows)
-    announcer.announceSlots(lock.calendar, rows)
-    announcer.announceLock(lock)
-    if (replaced !== undefined) announcer.announceLock(replaced)
+    announceChange(this.#parts, rows, lock, ...(replaced === undefined ? [] : [replaced]))
   }
 }

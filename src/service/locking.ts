@@ -6,7 +6,7 @@ import type { GrantRequest, LockStore } from '../domain/lock-store.js'
 import type { ParamsOf } from '../protocol/operations.js'
 import type { LockView } from '../protocol/schemas.js'
 import { covers, notCovered, sessionOf } from './access.js'
-import type { Announcer } from './announcer.js'
+import { type Announcer, announceChange } from './announcer.js'
 import type { CalendarDirectory } from './calendars.js'
 import type { Caller } from './caller.js'
 import type { Gate } from './gate.js'
@@ -33,7 +33,7 @@ export interface LockingDeps {
 export function lockingHandlers(
   deps: LockingDeps
 ): Pick<Handlers, 'lock' | 'listLocks' | 'extend' | 'release'> {
-  const { store, calendars, granting, gate, sessions, announcer, limits, tagOf } = deps
+  const { store, calendars, granting, sessions, limits, tagOf } = deps
   const view = (lock: LockRecord): LockView => lockView(lock, limits, store.nowMs(), tagOf)
 
   /** Nothing of what `why` says is asked of a request that was granted when it was first sent. */
@@ -68,6 +68,8 @@ export function lockingHandlers(
         return lockNotFound('The lock to replace is none of this session')
       case 'REPLACED_EXPIRED':
         return refuse('LOCK_EXPIRED', 'The lock to replace is over; nothing was changed')
+      case 'FORGOTTEN':
+        return refuse('LOCK_EXPIRED', 'This request was granted long ago, and its lock is over')
       case 'LATE':
       case 'BUSY':
         return busy()
@@ -123,9 +125,7 @@ export function lockingHandlers(
       })
       switch (outcome.status) {
         case 'EXTENDED':
-          gate.learn(outcome.rows)
-          announcer.announceSlots(outcome.lock.calendar, outcome.rows)
-          announcer.announceLock(outcome.lock)
+          announceChange(deps, outcome.rows, outcome.lock)
           return done({ lock: view(outcome.lock) })
         case 'NOT_FOUND':
           return lockNotFound()
@@ -154,11 +154,7 @@ export function lockingHandlers(
       const outcome = await store.release({ lock: id, owner: session.value })
       switch (outcome.status) {
         case 'ENDED':
-          if (outcome.rows.length > 0) {
-            gate.learn(outcome.rows)
-            announcer.announceSlots(outcome.lock.calendar, outcome.rows)
-            announcer.announceLock(outcome.lock)
-          }
+          announceChange(deps, outcome.rows, outcome.lock)
           return done({ released: true })
         case 'NOT_FOUND':
           return lockNotFound()

@@ -3,6 +3,7 @@ import type { Limits } from '../domain/limits.js'
 import type { LockStore } from '../domain/lock-store.js'
 import type { Selection } from '../domain/slot.js'
 import { covers, notCovered } from './access.js'
+import { announceChange } from './announcer.js'
 import { type BlockingDeps, blockingHandlers, coveredCalendar } from './blocking.js'
 import { done, type Handlers } from './refusal.js'
 import { busy, lockNotFound } from './refusals.js'
@@ -21,7 +22,7 @@ const defaultReason = 'ended by staff'
 export function staffHandlers(
   deps: StaffDeps
 ): Pick<Handlers, 'staffLocks' | 'revoke' | 'block' | 'unblock'> {
-  const { store, calendars, gate, announcer, limits, tagOf, selections } = deps
+  const { store, calendars, limits, tagOf, selections } = deps
   return {
     ...blockingHandlers(deps),
 
@@ -49,11 +50,7 @@ export function staffHandlers(
           if (outcome.lock.state === 'booked') {
             return lockNotFound('The lock has become a booking; cancel the booking instead')
           }
-          if (outcome.rows.length > 0) {
-            gate.learn(outcome.rows)
-            announcer.announceSlots(outcome.lock.calendar, outcome.rows)
-            announcer.announceLock(outcome.lock)
-          }
+          announceChange(deps, outcome.rows, outcome.lock)
           return done({ revoked: true })
         case 'NOT_FOUND':
           return lockNotFound('There is no such lock')
