@@ -1,0 +1,181 @@
+import type { CalendarDefinition } from '../../domain/calendar.js'
+import type { BookingId, CalendarId, LockId, SessionId, SlotId } from '../../domain/ids.js'
+import type { BookingRecord, LockRecord } from '../../domain/lock.js'
+import type {
+  BookOutcome,
+  BookRequest,
+  CancelOutcome,
+  ChangedLock,
+  ChangedSlot,
+  EndOutcome,
+  ExtendOutcome,
+  ExtendRequest,
+  GrantOutcome,
+  GrantRequest,
+  LockStore
+} from '../../domain/lock-store.js'
+import type { Selection, SlotRow } from '../../domain/slot.js'
+import { setBlocked } from './blocking.js'
+import { Booking, readBooking } from './booking.js'
+import { defaultStoreSettings, StoreContext, type StoreSettings } from './context.js'
+import { type Database, newSqlStats, type SqlStats } from './dialect.js'
+import { Lifecycle } from './ending.js'
+import { Granting } from './grant.js'
+import { Purge } from './purge.js'
+import * as reads from './reads.js'
+import * as selections from './selections.js'
+import { sweep } from './sweep.js'
+
+/** The judge: LockStore over any database that speaks one of the two dialects. */
+export class SqlLockStore implements LockStore {
+  readonly kind: 'mysql' | 'sqlite'
+  readonly stats: SqlStats
+  readonly #context: StoreContext
+  readonly #granting: Granting
+  readonly #lifecycle: Lifecycle
+  readonly #booking: Booking
+  readonly #purge: Purge
+
+  constructor(
+    database: Database,
+    stats: SqlStats = newSqlStats(),
+    settings: StoreSettings = defaultStoreSettings
+  ) {
+    this.kind = database.dialect.kind
+    this.stats = stats
+    this.#context = new StoreContext(database, stats, settings)
+    this.#granting = new Granting(this.#context)
+    this.#lifecycle = new Lifecycle(this.#context)
+    this.#booking = new Booking(this.#context)
+    this.#purge = new Purge(this.#context)
+  }
+
+  migrate(): Promise<void> {
+    return this.#context.db.migrate()
+  }
+
+  ping(): Promise<{ nowMs: number; latencyMs: number }> {
+    return this.#context.db.ping()
+  }
+
+  nowMs(): number {
+    return this.#context.db.nowMs()
+  }
+
+  receiveVersion(ver: number): void {
+    this.#context.versions.receive(ver)
+  }
+
+  nextVersion(): number {
+    return this.#context.versions.next()
+  }
+
+  grant(request: GrantRequest): Promise<GrantOutcome> {
+    return this.#granting.grant(request)
+  }
+
+  extend(request: ExtendRequest): Promise<ExtendOutcome> {
+    return this.#lifecycle.extend(request)
+  }
+
+  release(request: { lock: LockId; owner: SessionId }): Promise<EndOutcome> {
+    return this.#lifecycle.release(request)
+  }
+
+  revoke(request: { lock: LockId; reason: string }): Promise<EndOutcome> {
+    return this.#lifecycle.revoke(request)
+  }
+
+  book(request: BookRequest): Promise<BookOutcome> {
+    return this.#booking.book(request)
+  }
+
+  cancel(request: { booking: BookingId; owner?: SessionId }): Promise<CancelOutcome> {
+    return this.#booking.cancel(request)
+  }
+
+  setBlocked(request: {
+    calendar: CalendarId
+    slots: SlotId[]
+    blocked: boolean
+  }): Promise<{ rows: SlotRow[] }> {
+    return setBlocked(this.#context, request)
+  }
+
+  sweep(
+    locksMax: number
+  ): Promise<{ ended: LockRecord[]; rows: SlotRow[]; nextExpiryAt: number | undefined }> {
+    return sweep(this.#context, locksMax)
+  }
+
+  readRange(calendar: CalendarId, fromMs: number, toMs: number): Promise<SlotRow[]> {
+    return reads.readRange(this.#context, calendar, fromMs, toMs)
+  }
+
+  readSlots(calendar: CalendarId, slots: readonly SlotId[]): Promise<SlotRow[]> {
+    return reads.readSlots(this.#context, calendar, slots)
+  }
+
+  readLock(lock: LockId): Promise<LockRecord | undefined> {
+    return reads.readLock(this.#context, lock)
+  }
+
+  readLiveLocks(of: { owner: SessionId } | { calendar: CalendarId }): Promise<LockRecord[]> {
+    return reads.readLiveLocks(this.#context, of)
+  }
+
+  readBooking(booking: BookingId): Promise<BookingRecord | undefined> {
+    return readBooking(this.#context, booking)
+  }
+
+  readChanges(
+    sinceMs: number,
+    rowsMax: number
+  ): Promise<{ rows: ChangedSlot[]; locks: ChangedLock[]; nowMs: number }> {
+    return reads.readChanges(this.#context, sinceMs, rowsMax)
+  }
+
+  readCalendarChanges(
+    calendar: CalendarId,
+    sinceMs: number,
+    fromMs: number,
+    toMs: number
+  ): Promise<{ rows: SlotRow[]; nowMs: number }> {
+    return reads.readCalendarChanges(this.#context, calendar, sinceMs, fromMs, toMs)
+  }
+
+  putCalendar(definition: CalendarDefinition): Promise<void> {
+    return reads.putCalendar(this.#context, definition)
+  }
+
+  readCalendar(calendar: CalendarId): Promise<CalendarDefinition | undefined> {
+    return reads.readCalendar(this.#context, calendar)
+  }
+
+  listCalendars(): Promise<CalendarDefinition[]> {
+    return reads.listCalendars(this.#context)
+  }
+
+  putSelection(selection: Selection): Promise<void> {
+    return selections.putSelection(this.#context, selection)
+  }
+
+  readSelections(calendar: CalendarId): Promise<Selection[]> {
+    return selections.readSelections(this.#context, calendar)
+  }
+
+  readSelectionChanges(
+    sinceMs: number,
+    rowsMax: number
+  ): Promise<{ selections: Selection[]; nowMs: number }> {
+    return selections.readSelectionChanges(this.#context, sinceMs, rowsMax)
+  }
+
+  purge(rowsMax: number): Promise<{ deleted: number }> {
+    return this.#purge.purge(rowsMax)
+  }
+
+  close(): Promise<void> {
+    return this.#context.db.close()
+  }
+}

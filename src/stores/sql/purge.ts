@@ -1,0 +1,134 @@
+import { requestIdTtlMs } from '../../domain/limits.js'
+import { inTime, type StoreContext, stampValues } from './context.js'
+import type { Row, Statement } from './dialect.js'
+import { numberOf, textOf } from './rows.js'
+import { namedValues, nameList } from './statement.js'
+
+/** An hour more than a requestId is honoured, for clocks that disagree. */
+const endedLockAgeMs = requestIdTtlMs + 3_600_000
+/** A hover that ended so long ago is told to nobody any more. */
+const selectionAgeMs = 60_000
+/** A slot that began so long ago is in nobody's view. */
+const slotAgeMs = 30 * 86_400_000
+/** Rows per packet: a purge must not hold anybody up. */
+const rowsPerPacketMax = 200
+
+/**
+ * Deletes what nobody can ask for any more.
+ *
+ * A purged slot's version is forgotten with it, and a client that still remembers one must never meet a lower one.
+ * It cannot: versions are times in microseconds, the row was last changed at least a day ago (asked for in the WHERE),
+ * and whatever is written to that slot later gets a version of its own day.
+ */
+export class Purge {
+  readonly #context: StoreContext
+  /** Slots that start before this were looked at; booked ones stay for good and are not read again every time. */
+  #slotsFromMs = Number.MIN_SAFE_INTEGER
+
+  constructor(context: StoreContext) {
+    this.#context = context
+  }
+
+  async purge(rowsMax: number): Promise<{ deleted: number }> {
+    const locks = await this.#purgeLocks(rowsMax)
+    const selections = await this.#purgeSelections(rowsMax)
+    const slots = await this.#purgeSlots(rowsMax)
+    return { deleted: locks + selections + slots }
+  }
+
+  async #purgeLocks(rowsMax: number): Promise<number> {
+    // One state at a time, so that each reads its own stretch of the index. By the planned end, which never lies before
+    // the request: a request younger than that is not lost. Booked locks belong to their booking.
+    const values = { before: this.#before(endedLockAgeMs), most: rowsMax }
+    const found = await this.#context.db.read(
+      ['expired', 'released', 'revoked'].map(state => ({
+        text: `SELECT id FROM locks WHERE state = '${state}' AND expires_ms < :before ORDER BY expires_ms LIMIT :most`,
+        values
+      }))
+    )
+    const ids = found
+      .flat()
+      .slice(0, rowsMax)
+      .map(row => textOf(row, 'id'))
+      .sort()
+    return this.#deleteInPackets(ids, some => ({
+      text: `DELETE FROM locks WHERE id IN (${nameList('i', some.length)}) AND state IN ('expired', 'released', 'revoked')
+        AND updated_ms < :before AND ${inTime}`,
+      values: { ...namedValues('i', some), before: this.#before(endedLockAgeMs) }
+    }))
+  }
+
+  async #purgeSelections(rowsMax: number): Promise<number> {
+    const before = this.#before(selectionAgeMs)
+    const [rows] = await this.#context.db.read([
+      {
+        text: 'SELECT calendar, viewer FROM selections WHERE expires_ms < :before ORDER BY expires_ms LIMIT :most',
+        values: { before, most: rowsMax }
+      }
+    ])
+    return this.#deleteInPackets(rows!, some => ({
+      text: `DELETE FROM selections WHERE (${pairs('calendar', 'viewer', some.length)}) AND expires_ms < :before AND ${inTime}`,
+      values: { ...pairValues(some, 'calendar', 'viewer'), before }
+    }))
+  }
+
+  async #purgeSlots(rowsMax: number): Promise<number> {
+    const before = this.#before(slotAgeMs)
+    const [rows] = await this.#context.db.read([
+      {
+        text: `SELECT calendar, slot, state, start_ms FROM slots WHERE start_ms >= :from AND start_ms < :before
+          ORDER BY start_ms LIMIT :most`,
+        values: { from: this.#slotsFromMs, before, most: rowsMax }
+      }
+    ])
+    const last = rows!.at(-1)
+    if (last === undefined) return 0
+    const free = rows!.filter(row => textOf(row, 'state') === 'free')
+    const deleted = await this.#deleteInPackets(free, some => ({
+      text: `DELETE FROM slots WHERE (${pairs('calendar', 'slot', some.length)}) AND state = 'free'
+        AND updated_ms < :changedBefore AND start_ms < :before AND ${inTime}`,
+      values: { ...pairValues(some, 'calendar', 'slot'), before, changedBefore: this.#before(endedLockAgeMs) }
+    }))
+    // Not past the last start, because more slots may start then; but never to stand still on it.
+    const lastMs = numberOf(last, 'start_ms')
+    this.#slotsFromMs = deleted === 0 && lastMs === this.#slotsFromMs ? lastMs + 1 : lastMs
+    return deleted
+  }
+
+  #before(ageMs: number): number {
+    return Math.floor(this.#context.db.nowMs()) - ageMs
+  }
+
+  async #deleteInPackets<T>(
+    all: readonly T[],
+    statementFor: (some: readonly T[]) => Statement
+  ): Promise<number> {
+    let deleted = 0
+    for (let from = 0; from < all.length; from += rowsPerPacketMax) {
+      const { text, values } = statementFor(all.slice(from, from + rowsPerPacketMax))
+      const [result] = await this.#context.change([
+        { text, values: { ...values, ...stampValues(this.#context.stamp()) } }
+      ])
+      deleted += result!.changed
+    }
+    return deleted
+  }
+}
+
+/** Spelled out, because MariaDB does not use the key for `(a, b) IN (…)` in a DELETE. */
+const pairs = (first: string, second: string, count: number): string =>
+  Array.from({ length: count }, (_, index) => `(${first} = :p${index} AND ${second} = :q${index})`).join(
+    ' OR '
+  )
+
+const pairValues = (rows: readonly Row[], first: string, second: string): Record<string, string> =>
+  ({
+    ...namedValues(
+      'p',
+      rows.map(row => textOf(row, first))
+    ),
+    ...namedValues(
+      'q',
+      rows.map(row => textOf(row, second))
+    )
+  }) as Record<string, string>
