@@ -13,6 +13,7 @@ local function write_marks(slot_keys, rows)
   for i, slot_key in ipairs(slot_keys) do
     local ttl_ms, text = string.match(rows[i], '^(%d+) (.+)$')
     local before, after = read_mark(present[i]), read_mark(text)
+    assert(text and after.state ~= 'foreign', 'no mark: ' .. rows[i])
     if after.ver > before.ver then
       if after.state == 'free' and before.state == 'pending' and before.lock ~= after.lock then
         writes[#writes + 1] = { slot_key, after.ver_text .. ':pending:' .. before.lock, 'KEEPTTL' }
