@@ -154,6 +154,11 @@ export class LiveFeed {
     return { rows: news, locks }
   }
 
+  /** Tells these rows whether or not they were told before: somebody may have got an older snapshot since. */
+  retell(calendar: CalendarId, rows: readonly SlotRow[]): void {
+    if (rows.length > 0) this.#emit({ kind: 'slots', calendar, rows: [...rows] }, 'elsewhere')
+  }
+
   listen(listener: FeedListener): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)

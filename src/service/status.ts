@@ -3,29 +3,23 @@ import { StoreError } from '../domain/errors.js'
 import type { LockStore } from '../domain/lock-store.js'
 import type { ServiceStatus } from '../protocol/schemas.js'
 import { Cycle } from './cycle.js'
+import type { RedisStatus } from './redis-health.js'
 import type { Timers } from './timers.js'
 
 /** How a store is doing, as /health shows it. */
 export interface StoreHealth {
-  /** One is configured. */
+  /** Requests use it. */
   available: boolean
-  /** It answered when it was last asked. */
+  /** There is a connection. */
   connected: boolean
-  /** Requests use it without reserve. */
+  /** It answered when it was last asked. */
   healthy: boolean
   /** Of the last answer; null: there has been none. */
   latencyMs: number | null
 }
 
-/** What the monitor asks of the circuit breaker of Redis. */
-export interface RedisHealthSource {
-  health(): Omit<StoreHealth, 'available'>
-  /** Called whenever `healthy` may have changed. */
-  listen(listener: () => void): () => void
-}
-
 const pingIntervalMs = 1_000
-/** A ping may run into a deadlock of the network once; two in a row are an outage. */
+/** One ping may be lost on the way; two in a row are an outage. */
 const failuresMax = 2
 
 /**
@@ -40,11 +34,10 @@ const failuresMax = 2
  */
 export class ServiceMonitor {
   readonly #store: LockStore
-  readonly #redis: RedisHealthSource | undefined
+  readonly #redis: { status(): RedisStatus } | undefined
   readonly #clock: Clock
   readonly #cycle: Cycle
   readonly #listeners = new Set<(status: ServiceStatus) => void>()
-  #stopListening = (): void => {}
   #status: ServiceStatus = 'normal'
   #failures = 0
   #answered = false
@@ -53,7 +46,7 @@ export class ServiceMonitor {
 
   constructor(parts: {
     store: LockStore
-    redis?: RedisHealthSource | undefined
+    redis?: { status(): RedisStatus } | undefined
     clock: Clock
     timers: Timers
   }) {
@@ -64,14 +57,17 @@ export class ServiceMonitor {
   }
 
   start(): void {
-    this.#stopListening = this.#redis?.listen(() => this.#tell()) ?? (() => {})
     this.#tell()
     this.#cycle.start()
   }
 
   async stop(): Promise<void> {
-    this.#stopListening()
     await this.#cycle.stop()
+  }
+
+  /** The circuit breaker changed its colour. */
+  redisChanged(): void {
+    this.#tell()
   }
 
   get status(): ServiceStatus {
@@ -84,20 +80,20 @@ export class ServiceMonitor {
     return () => void this.#listeners.delete(listener)
   }
 
-  services(): { redis: StoreHealth; database: StoreHealth & { kind: LockStore['kind']; error?: string } } {
-    const redis = this.#redis?.health()
+  /** `redis` undefined: none is configured. */
+  services(): {
+    redis: RedisStatus | undefined
+    database: StoreHealth & { kind: LockStore['kind']; lastError: string | undefined }
+  } {
     return {
-      redis:
-        redis === undefined
-          ? { available: false, connected: false, healthy: false, latencyMs: null }
-          : { available: true, ...redis },
+      redis: this.#redis?.status(),
       database: {
-        available: true,
+        available: this.#answered && this.#failures < failuresMax,
         connected: this.#answered && this.#failures === 0,
-        healthy: this.#answered && this.#failures < failuresMax,
+        healthy: this.#answered && this.#failures === 0,
         latencyMs: this.#latencyMs,
         kind: this.#store.kind,
-        ...(this.#lastError === undefined ? {} : { error: this.#lastError })
+        lastError: this.#lastError
       }
     }
   }
@@ -133,7 +129,7 @@ export class ServiceMonitor {
 
   #now(): ServiceStatus {
     if (this.#failures >= failuresMax) return 'unavailable'
-    if (this.#redis !== undefined && !this.#redis.health().healthy) return 'degraded'
+    if (this.#redis !== undefined && this.#redis.status().state !== 'green') return 'degraded'
     return 'normal'
   }
 }
