@@ -1,0 +1,79 @@
+/**
+ * The least a server could do: the same framework, the same sockets, one raw statement per request and no promise
+ * kept. What slotlock costs is what it takes more than this, measured in the same minute on the same machine.
+ *
+ * POST /:store   one lock as one raw call: `evalsha`, `commit`, both (`evalsha-commit`) or `nothing`
+ * GET  /v1/ws    answers every message; `lock` is one raw EVALSHA where there is a Redis, else a look into a Map
+ */
+import websocket from '@fastify/websocket'
+import Fastify from 'fastify'
+import { openRawCommit, openRawLock } from './raw.js'
+
+const redisUrl = process.env.REFERENCE_REDIS_URL
+const lock = redisUrl === undefined ? undefined : openRawLock(redisUrl)
+const commit = await openRawCommit({
+  mysqlUrl: process.env.REFERENCE_MYSQL_URL,
+  sqlitePath: process.env.REFERENCE_SQLITE_PATH
+})
+
+const app = Fastify({ logger: false })
+await app.register(websocket, { options: { maxPayload: 16_384, perMessageDeflate: false } })
+
+const schema = {
+  body: {
+    type: 'object',
+    required: ['slots'],
+    properties: { slots: { type: 'array', items: { type: 'string' } } }
+  },
+  response: { 201: { type: 'object', properties: { lock: { type: 'string' } } } }
+}
+for (const store of ['evalsha', 'commit', 'evalsha-commit', 'nothing'] as const) {
+  app.post<{ Body: { slots: string[] } }>(`/${store}`, { schema }, async (request, reply) => {
+    const slot = request.body.slots[0] ?? ''
+    if (store.startsWith('evalsha')) await lock?.take(slot, 'reference')
+    if (store.endsWith('commit')) await commit.insert(slot)
+    return reply.code(201).send({ lock: slot })
+  })
+}
+
+const taken = new Set<string>()
+
+async function wins(slot: string): Promise<boolean> {
+  if (lock !== undefined) return lock.take(slot, 'reference')
+  if (taken.has(slot)) return false
+  taken.add(slot)
+  return true
+}
+
+const limits = {}
+const session = {
+  session: '',
+  token: '',
+  expiresAt: 0,
+  serverTime: 0,
+  limits,
+  service: 'normal',
+  resumed: false
+}
+
+app.get('/v1/ws', { websocket: true }, socket => {
+  socket.on('message', (data: Buffer) => {
+    const message = JSON.parse(data.toString()) as { id: number; type: string; slots?: string[] }
+    if (message.type !== 'lock') {
+      const result = message.type === 'hello' ? session : { slots: [], selections: [] }
+      socket.send(JSON.stringify({ id: message.id, ok: true, result }))
+      return
+    }
+    const slot = message.slots?.[0] ?? ''
+    void wins(slot).then(won => {
+      const conflicts = [{ slot, state: 'locked', expiresInMs: 600_000 }]
+      const error = { code: 'SLOT_UNAVAILABLE', message: 'taken', retryable: false, details: { conflicts } }
+      const answer = won
+        ? { id: message.id, ok: true, result: { lock: { id: slot, slots: [slot] } } }
+        : { id: message.id, ok: false, error }
+      socket.send(JSON.stringify(answer))
+    })
+  })
+})
+
+console.log(await app.listen({ host: '127.0.0.1', port: 0 }))

@@ -1,0 +1,76 @@
+/**
+ * Loads slotlock and looks whether its promises hold meanwhile. Every scenario checks itself against the database or
+ * the wire; a broken invariant ends the run with 1. Figures are ratios to a reference of the same minute, because the
+ * machine is never the same twice.
+ */
+import { existsSync } from 'node:fs'
+import { cleanUpOnSignals, runCleanup } from './harness/cleanup.js'
+import { cpuIsKnown } from './harness/cpu.js'
+import { describeMachine } from './harness/machine.js'
+import { type LoadOptions, parseOptions, type StoreSetup, usage } from './harness/options.js'
+import { seededRandom } from './harness/random.js'
+import { markdownOf, Report, summaryOf } from './harness/report.js'
+import type { Scenario } from './harness/scenario.js'
+import { scenarios } from './scenarios/index.js'
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<number> {
+  let options: LoadOptions
+  let chosen: readonly Scenario[]
+  try {
+    options = parseOptions(args)
+    chosen = choose(options)
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    return 2
+  }
+  if (options.list) {
+    for (const { name, summary, stores } of scenarios)
+      console.log(`${name.padEnd(14)} ${summary} (${stores.join(', ')})`)
+    return 0
+  }
+  if (!existsSync(options.cli)) {
+    console.error(`${options.cli} is not there: npm run build`)
+    return 2
+  }
+  cleanUpOnSignals()
+  console.log(`${describeMachine()} · seed ${options.seed}\n`)
+  if (!cpuIsKnown()) console.log('This system has no /proc: CPU time and memory are n/a.\n')
+
+  const reports: Report[] = []
+  for (const scenario of chosen)
+    for (const stores of scenario.stores.filter(known => options.stores.includes(known)))
+      reports.push(await runOne(scenario, stores, options))
+  console.log(`## Summary\n\n${summaryOf(reports)}`)
+  const missed = reports.some(({ figures }) => figures.some(({ verdict }) => verdict === 'missed'))
+  return reports.some(({ broken }) => broken) || (options.strict && missed) ? 1 : 0
+}
+
+function choose({ names }: LoadOptions): readonly Scenario[] {
+  const unknown = names.filter(name => !scenarios.some(scenario => scenario.name === name))
+  if (unknown.length > 0)
+    throw new Error(
+      `${unknown.join(', ')}: no such scenario; there are ${scenarios.map(({ name }) => name).join(', ')}`
+    )
+  return names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name))
+}
+
+async function runOne(scenario: Scenario, stores: StoreSetup, options: LoadOptions): Promise<Report> {
+  const report = new Report(scenario.name, stores)
+  const log = (text: string): void => console.error(`${scenario.name} (${stores}): ${text}`)
+  log(scenario.summary)
+  try {
+    await scenario.run({ stores, options, random: seededRandom(options.seed), report, log })
+  } catch (error) {
+    report.check(
+      'the scenario runs to its end',
+      false,
+      error instanceof Error ? (error.stack ?? error.message) : String(error)
+    )
+  } finally {
+    await runCleanup()
+  }
+  console.log(markdownOf(report))
+  return report
+}

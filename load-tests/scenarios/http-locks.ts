@@ -1,0 +1,176 @@
+import { type Cluster, startCluster } from '../harness/cluster.js'
+import { watchCpu } from '../harness/cpu.js'
+import { mustAsk } from '../harness/http-client.js'
+import { type HttpLoadResult, postLoad } from '../harness/http-driver.js'
+import { storeSetups } from '../harness/options.js'
+import { startReference } from '../harness/reference.js'
+import { verdictOf } from '../harness/report.js'
+import { runRounds } from '../harness/rounds.js'
+import type { Context, Scenario } from '../harness/scenario.js'
+import { openCalendar, slotAt } from '../harness/slots.js'
+import { formatSpread, spread } from '../harness/stats.js'
+
+const calendar = 'throughput'
+const rounds = 3
+const connections = 64
+/** A minute apart, a resource has room for so many slots within 60 days. */
+const slotsPerResource = 80_000
+const locksPerSession = 60
+
+/** Locks over HTTP as fast as they go, each on a slot of its own: what the promise costs per lock. */
+export const httpLocks: Scenario = {
+  name: 'http-locks',
+  summary: 'POST locks on distinct slots, against bare Fastify with one raw call to the store',
+  stores: storeSetups,
+  run
+}
+
+interface Arm extends HttpLoadResult {
+  /** CPU time per answered lock, by process. */
+  cpuUs: Record<string, number>
+}
+
+async function run({ stores, options, report, log }: Context): Promise<void> {
+  const forMs = (options.forS ?? 3) * 1000
+  const cluster = await startCluster({ cli: options.cli, stores, instances: 1 })
+  await cluster.putCalendar(calendar, openCalendar('r0', 'r1', 'r2', 'r3', 'r4'))
+  const reference = await startReference(cluster)
+  const raw = stores === 'redis' ? 'evalsha' : 'commit'
+  const tokens = tokenSource(cluster)
+  await tokens.fill(500)
+  let sent = 0
+  const acknowledged: string[] = []
+  const statuses: Record<number, number> = {}
+
+  const measured = async (nodePid: number, drive: () => Promise<HttpLoadResult>): Promise<Arm> => {
+    const cpu = watchCpu({ server: [nodePid], redis: cluster.pids.redis, database: cluster.pids.mariadb })
+    const result = await drive()
+    const used = cpu()
+    const cpuUs = Object.fromEntries(Object.entries(used).map(([name, us]) => [name, us / result.answers]))
+    return { ...result, cpuUs }
+  }
+  const nextSlot = (): string => {
+    sent += 1
+    return slotAt(`r${Math.floor(sent / slotsPerResource)}`, sent % slotsPerResource)
+  }
+  const ours = () =>
+    measured(cluster.pids.slotlock[0]!, () =>
+      postLoad({
+        url: cluster.http[0]!,
+        connections,
+        forMs,
+        next: () => ({
+          path: `/v1/calendars/${calendar}/locks`,
+          headers: { authorization: `Bearer ${tokens.next()}` },
+          body: JSON.stringify({ slots: [nextSlot()] })
+        }),
+        onAnswer: (status, body) => {
+          statuses[status] = (statuses[status] ?? 0) + 1
+          if (status === 201) acknowledged.push(body)
+        }
+      })
+    )
+  const theirs = (store: string) =>
+    measured(reference.pid, () =>
+      postLoad({
+        url: reference.http,
+        connections,
+        forMs,
+        next: () => ({ path: `/${store}`, headers: {}, body: JSON.stringify({ slots: [nextSlot()] }) })
+      })
+    )
+
+  const result = await runRounds(report, rounds, async (index, addLoads) => {
+    const slotlock = await ours()
+    const bare = await theirs(raw)
+    const both = stores === 'redis' ? await theirs('evalsha-commit') : undefined
+    addLoads([slotlock, bare, ...(both === undefined ? [] : [both])].map(arm => arm.load))
+    log(`round ${index + 1}: ${slotlock.perSecond.toFixed(0)} locks/s, ${raw} ${bare.perSecond.toFixed(0)}/s`)
+    await tokens.fill(Math.ceil((slotlock.answers * 1.5) / locksPerSession))
+    return { slotlock, bare, both }
+  })
+
+  report.check(
+    'every lock on a slot of its own is granted',
+    Object.keys(statuses).every(status => status === '201'),
+    JSON.stringify(statuses),
+    acknowledged.length
+  )
+  const held = new Map((await cluster.truth.slots(calendar)).map(row => [row.slot, row]))
+  const missing = acknowledged.filter(body => {
+    const { lock } = JSON.parse(body) as { lock: { id: string; slots: string[] } }
+    return lock.slots.some(slot => held.get(slot)?.token !== lock.id || held.get(slot)?.state !== 'locked')
+  })
+  report.check(
+    'every acknowledged lock is in the database under its own id',
+    missing.length === 0,
+    `${missing.length} are not, such as ${missing[0]?.slice(0, 200)}`,
+    acknowledged.length
+  )
+
+  const of = (choose: (round: (typeof result.values)[number]) => number | undefined) =>
+    spread(result.values.map(round => choose(round) ?? Number.NaN))
+  const both = stores === 'redis' ? 'evalsha + commit' : undefined
+  report.figure({
+    what: 'locks/s',
+    measured: formatSpread(of(round => round.slotlock.perSecond)),
+    reference: `${raw} ${formatSpread(of(round => round.bare.perSecond))}${
+      both === undefined ? '' : `; ${both} ${formatSpread(of(round => round.both?.perSecond))}`
+    }`,
+    verdict: 'info'
+  })
+  const ratio = of(round => round.slotlock.perSecond / round.bare.perSecond)
+  report.figure({
+    what: `locks/s / bare Fastify + ${raw}`,
+    measured: formatSpread(ratio),
+    target: '>= 0.7',
+    verdict: verdictOf(ratio.median >= 0.7, result.isVoid)
+  })
+  if (both !== undefined)
+    report.figure({
+      what: `locks/s / bare Fastify + ${both}`,
+      measured: formatSpread(
+        of(round => (round.both === undefined ? undefined : round.slotlock.perSecond / round.both.perSecond))
+      ),
+      verdict: 'info'
+    })
+  for (const process_ of ['server', 'redis', 'database'] as const)
+    report.figure({
+      what: `CPU of the ${process_}, µs per lock`,
+      measured: formatSpread(of(round => round.slotlock.cpuUs[process_])),
+      reference: `${raw} ${formatSpread(of(round => round.bare.cpuUs[process_]))}${
+        both === undefined ? '' : `; ${both} ${formatSpread(of(round => round.both?.cpuUs[process_]))}`
+      }`,
+      verdict: 'info'
+    })
+  report.figure({
+    what: `p50 and p99 at ${connections} connections, ms`,
+    measured: `${formatSpread(of(round => round.slotlock.p50Ms))}; ${formatSpread(of(round => round.slotlock.p99Ms))}`,
+    reference: `${raw} ${formatSpread(of(round => round.bare.p50Ms))}; ${formatSpread(of(round => round.bare.p99Ms))}`,
+    verdict: 'info'
+  })
+}
+
+/** Sessions enough that none of them reaches its limit of live locks. */
+function tokenSource(cluster: Cluster) {
+  const tokens: string[] = []
+  let used = 0
+  return {
+    async fill(sessions: number): Promise<void> {
+      const url = `${cluster.http[0]}/v1/sessions`
+      for (let opened = 0; opened < sessions; opened += 20) {
+        const fresh = await Promise.all(
+          Array.from({ length: Math.min(20, sessions - opened) }, () =>
+            mustAsk<{ token: string }>(url, { method: 'POST', body: {} })
+          )
+        )
+        for (const { token } of fresh) tokens.push(...(Array(locksPerSession).fill(token) as string[]))
+      }
+    },
+    next(): string {
+      const token = tokens[used++]
+      if (token === undefined) throw new Error('the round used more sessions than were opened for it')
+      return token
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { Scenario } from '../harness/scenario.js'
+import { clinicDay } from './clinic-day.js'
+import { expiryLag } from './expiry-lag.js'
+import { holdRace } from './hold-race.js'
+import { hoverStorm } from './hover-storm.js'
+import { httpLocks } from './http-locks.js'
+import { idleMemory } from './idle-memory.js'
+import { overlap } from './overlap.js'
+import { wsLock } from './ws-lock.js'
+
+export const scenarios: readonly Scenario[] = [
+  holdRace,
+  overlap,
+  wsLock,
+  httpLocks,
+  hoverStorm,
+  expiryLag,
+  clinicDay,
+  idleMemory
+]
