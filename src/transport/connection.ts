@@ -1,0 +1,502 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { CalendarId } from '../domain/ids.js'
+import { type CloseCode, closeCodes } from '../protocol/codes.js'
+import {
+  connectionMessages,
+  type MessageId,
+  operations,
+  type Push,
+  type WireError
+} from '../protocol/index.js'
+import type { SessionView } from '../protocol/schemas.js'
+import { check, parseJson } from '../protocol/validate.js'
+import type { Caller } from '../service/caller.js'
+import type { Refusal } from '../service/refusal.js'
+import type { Claims } from '../service/tokens.js'
+import type { ConnectionContext } from './connection-context.js'
+import { operationsByMessage, type ServedOperation } from './dispatch.js'
+import { textFrame, writeFrame } from './frame.js'
+import type { Member } from './hub.js'
+import { MessageLimit } from './limits.js'
+import { type Changes, Outbox, type OutboxBound, type OutboxOwner } from './outbox.js'
+import { internal, wireErrorOf } from './problem.js'
+import { calendarsPerConnectionMax, inFlightPerConnectionMax } from './settings.js'
+
+/**
+ * One socket, from the upgrade to its close. It is in one of five states.
+ *
+ * GREETING: nothing was said yet. The first message has to be a good `hello`, within 5 s; anything else is answered
+ * with an error and closed with 1008.
+ *
+ * OPENING: `hello` came and is being looked at. What the client sent right behind it waits in order, 64 messages at
+ * most. A token that is not ours is answered and closed with 4001, one whose time is over gets a new session. With
+ * the answer on its way the connection is
+ *
+ * OPEN: each message is answered once, in whatever order the service is done, 64 at a time. The connection has its
+ * place in the hub, under its session and under each calendar it watches. It leaves this state when the client goes,
+ * when it floods (1008), when it reads too slowly (4008), when it misses two pings, or when the server stops (1012).
+ *
+ * LEAVING: our close frame is on its way. Nothing is read any more; what was asked before is carried out, and its
+ * answer is dropped.
+ *
+ * GONE: the socket is closed. Its place in the hub is empty, its hovers are taken back, its locks stay.
+ */
+type State = 'GREETING' | 'OPENING' | 'OPEN' | 'LEAVING' | 'GONE'
+
+interface Message {
+  id: MessageId
+  type: string
+  /** All members of the frame; the check picks those that the operation has. */
+  params: object
+}
+
+/** How soon who meets a bound of this connection may try again. */
+const busyRetryAfterMs = 100
+const closeReasonBytesMax = 123
+
+export class Connection implements Member, OutboxOwner {
+  readonly outbox: Outbox
+  #state: State = 'GREETING'
+  #claims: Claims | undefined
+  #caller: Caller | undefined
+  #limit: MessageLimit | undefined
+  #early: Message[] | undefined
+  #watched: Map<CalendarId, number> | undefined
+  #hovered: Set<CalendarId> | undefined
+  #inFlight = 0
+  #pingsMissed = 0
+  #farewell: (() => void) | undefined
+  readonly #socket: WebSocket
+  readonly #stream: Duplex
+  readonly #context: ConnectionContext
+  readonly #address: string
+  readonly #userAgent: string | undefined
+  readonly #openedMs: number
+
+  constructor(
+    socket: WebSocket,
+    stream: Duplex,
+    from: { address: string; userAgent: string | undefined },
+    context: ConnectionContext
+  ) {
+    this.#socket = socket
+    this.#stream = stream
+    this.#context = context
+    this.#address = from.address
+    this.#userAgent = from.userAgent
+    this.#openedMs = context.clock.monotonic()
+    this.outbox = new Outbox(socket, stream, this)
+  }
+
+  get address(): string {
+    return this.#address
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  hovers(calendar: CalendarId): boolean {
+    return this.#hovered?.has(calendar) === true
+  }
+
+  // --- what comes in
+
+  receive(data: Buffer, isBinary: boolean): void {
+    if (this.#state === 'LEAVING' || this.#state === 'GONE') return
+    this.#pingsMissed = 0
+    if (isBinary) {
+      this.leave(closeCodes.binaryFrame, 'text frames only')
+      return
+    }
+    const verdict = this.#takeFromLimit()
+    if (verdict.verdict === 'FLOOD') {
+      this.leave(closeCodes.policy, 'flood')
+      return
+    }
+    const parsed = parseJson(data.toString('utf8'))
+    if (!parsed.ok) {
+      this.#refuseFrame(null, `the frame ${parsed.problem}`)
+      return
+    }
+    const message = asMessage(parsed.value)
+    if ('problem' in message) {
+      this.#refuseFrame(message.id, message.problem)
+      return
+    }
+    if (verdict.verdict === 'REFUSED') {
+      const { retryAfterMs } = verdict
+      this.#refuse(message.id, {
+        code: 'RATE_LIMITED',
+        message: 'Too many messages on this connection',
+        retryAfterMs
+      })
+      return
+    }
+    this.#take(message)
+  }
+
+  #takeFromLimit(): ReturnType<MessageLimit['take']> {
+    const { messagesPerSecondMax } = this.#context.settings
+    if (messagesPerSecondMax <= 0) return { verdict: 'ALLOWED' }
+    const nowMs = this.#context.clock.monotonic()
+    this.#limit ??= new MessageLimit(messagesPerSecondMax, nowMs)
+    return this.#limit.take(nowMs)
+  }
+
+  #take(message: Message): void {
+    switch (this.#state) {
+      case 'GREETING':
+        if (message.type === 'hello') {
+          this.#state = 'OPENING'
+          void this.#hello(message)
+        } else {
+          this.#refuseFrame(message.id, 'the first message must be hello')
+        }
+        return
+      case 'OPENING':
+        this.#early ??= []
+        if (this.#early.length >= inFlightPerConnectionMax) this.#refuseBusy(message.id)
+        else this.#early.push(message)
+        return
+      case 'OPEN':
+        this.#carryOut(message)
+        return
+      case 'LEAVING':
+      case 'GONE':
+        return
+      default:
+        this.#state satisfies never
+    }
+  }
+
+  // --- hello
+
+  async #hello(message: Message): Promise<void> {
+    try {
+      const opened = await this.#open(message)
+      if (opened && (this.#state as State) === 'OPENING') {
+        this.#state = 'OPEN'
+        const early = this.#early ?? []
+        this.#early = undefined
+        for (const next of early) this.#take(next)
+      }
+    } catch (error) {
+      this.#bug(message, error)
+      this.leave(closeCodes.overloaded, 'internal error')
+    }
+  }
+
+  async #open({ id, params }: Message): Promise<boolean> {
+    const { sessions, sessionLimiter } = this.#context
+    const checked = check(connectionMessages.hello.params, params)
+    if (!checked.ok) {
+      const [first] = checked.fields
+      this.#refuseFrame(id, `${first?.field}: ${first?.problem}`)
+      return false
+    }
+    const given = checked.value.token
+    const verified = given === undefined ? undefined : sessions.verify(given)
+    if (verified?.status === 'INVALID') {
+      this.#refuse(id, { code: 'UNAUTHENTICATED', message: 'This token was not given out here' })
+      this.leave(closeCodes.tokenNotOurs, 'token not ours')
+      return false
+    }
+    if (given !== undefined && verified?.status === 'VALID') {
+      this.#enter(id, sessions.resume(given, verified.claims))
+      return true
+    }
+    const rate = await sessionLimiter.take(this.#address)
+    if (rate?.allowed === false) {
+      const retryAfterMs = rate.resetInMs
+      this.#refuse(id, {
+        code: 'RATE_LIMITED',
+        message: 'Too many new sessions from this address',
+        retryAfterMs
+      })
+      this.leave(closeCodes.overloaded, 'too many new sessions', retryAfterMs)
+      return false
+    }
+    if (this.#state !== 'OPENING') return false
+    this.#enter(id, sessions.open())
+    return true
+  }
+
+  #enter(id: MessageId, { view, claims }: { view: SessionView; claims: Claims }): void {
+    this.#claims = claims
+    this.#caller = {
+      session: claims.session,
+      role: claims.role,
+      calendars: claims.calendars,
+      address: this.#address,
+      userAgent: this.#userAgent
+    }
+    this.#context.hub.enter(this, claims.session, view.resumed)
+    this.#answer(id, view)
+  }
+
+  // --- requests
+
+  #carryOut(message: Message): void {
+    const { id, type } = message
+    if (type === 'hello') {
+      this.#refuseFrame(id, 'hello was said before')
+      return
+    }
+    if (type === 'ping') {
+      this.#answer(id, { serverTime: this.#context.clock.now() })
+      return
+    }
+    if (type === 'unwatch') {
+      this.#unwatch(message)
+      return
+    }
+    const operation = operationsByMessage.get(type)
+    if (operation === undefined) {
+      this.#refuseFrame(id, `there is no message of the type ${type.slice(0, 32)}`)
+      return
+    }
+    if (this.#claims !== undefined && this.#claims.expiresAt <= this.#context.clock.now()) {
+      this.#refuse(id, {
+        code: 'UNAUTHENTICATED',
+        message: 'The session is over: connect again for a new one'
+      })
+      return
+    }
+    if (this.#inFlight >= inFlightPerConnectionMax) {
+      this.#refuseBusy(id)
+      return
+    }
+    this.#inFlight++
+    void this.#request(message, operation)
+      .catch(error => this.#bug(message, error))
+      .finally(() => {
+        this.#inFlight--
+        if (this.#inFlight === 0) this.#farewell?.()
+      })
+  }
+
+  async #request({ id, params }: Message, operation: ServedOperation): Promise<void> {
+    const undo = this.#prepare(operation, params)
+    if (undo === 'FULL') {
+      this.#refuse(id, {
+        code: 'LIMIT_EXCEEDED',
+        message: 'Too many calendars on one connection',
+        details: { limit: 'calendarsPerConnection', max: calendarsPerConnectionMax }
+      })
+      return
+    }
+    const requestId = this.#context.newRequestId()
+    const caller = this.#caller!
+    const outcome = await this.#context.dispatcher.dispatch({
+      operation,
+      caller,
+      params,
+      face: 'ws',
+      requestId
+    })
+    if (operation === 'select' && outcome.ok)
+      this.#noteHover(params as { calendar: CalendarId; slot: unknown })
+    if (outcome.ok) {
+      this.#answer(id, outcome.value)
+      return
+    }
+    undo?.()
+    this.#refuse(id, outcome.refusal, outcome.refusal.code === 'INTERNAL' ? requestId : undefined)
+  }
+
+  /**
+   * Subscribes before the snapshot is read, so that no change falls between the two: one that comes before the
+   * answer is told by its version. Answers how to take that back when the read is refused.
+   */
+  #prepare(operation: ServedOperation, params: object): (() => void) | 'FULL' | undefined {
+    if (operation !== 'readSlots' && operation !== 'select') return undefined
+    const checked = check(operations[operation].params, params)
+    if (!checked.ok) return undefined
+    const calendar = checked.value.calendar as CalendarId
+    const covered = this.#claims?.calendars
+    if (covered !== undefined && !covered.includes(calendar)) return undefined
+    if (operation === 'select') {
+      const full = !this.hovers(calendar) && (this.#hovered?.size ?? 0) >= calendarsPerConnectionMax
+      return full ? 'FULL' : undefined
+    }
+    this.#watched ??= new Map()
+    const before = this.#watched.get(calendar)
+    if (before === undefined && this.#watched.size >= calendarsPerConnectionMax) return 'FULL'
+    const generation = (before ?? 0) + 1
+    this.#watched.set(calendar, generation)
+    if (before !== undefined) return undefined
+    this.#context.hub.watch(this, calendar)
+    // Only if nobody watched again meanwhile: that one's answer is still to come.
+    return () => {
+      if (this.#watched?.get(calendar) === generation) this.#stopWatching(calendar)
+    }
+  }
+
+  #unwatch({ id, params }: Message): void {
+    const checked = check(connectionMessages.unwatch.params, params)
+    if (!checked.ok) {
+      this.#refuse(id, {
+        code: 'INVALID_REQUEST',
+        message: 'calendar: is not one',
+        details: { fields: checked.fields }
+      })
+      return
+    }
+    this.#stopWatching(checked.value.calendar as CalendarId)
+    this.#answer(id, { unwatched: true })
+  }
+
+  #stopWatching(calendar: CalendarId): void {
+    if (this.#watched?.delete(calendar) === true) this.#context.hub.unwatch(this, calendar)
+  }
+
+  #noteHover({ calendar, slot }: { calendar: CalendarId; slot: unknown }): void {
+    if (slot === null) {
+      this.#hovered?.delete(calendar)
+      return
+    }
+    // The client left while its hover was on the way: nobody else would take it back.
+    if (this.#state === 'GONE') {
+      this.#context.dropHover(this.#caller!, calendar)
+      return
+    }
+    this.#hovered ??= new Set()
+    this.#hovered.add(calendar)
+  }
+
+  // --- what goes out
+
+  #answer(id: MessageId, result: unknown): void {
+    this.outbox.send(textFrame(JSON.stringify({ id, ok: true, result })))
+  }
+
+  #refuse(id: MessageId | null, refusal: Refusal, requestId?: string): void {
+    const error: WireError = wireErrorOf(refusal, requestId)
+    this.outbox.send(textFrame(JSON.stringify({ id, ok: false, error })))
+  }
+
+  /** What is no request is INVALID_REQUEST, and before hello also the end. */
+  #refuseFrame(id: MessageId | null, message: string): void {
+    this.#refuse(id, { code: 'INVALID_REQUEST', message })
+    if (this.#state === 'GREETING' || this.#state === 'OPENING') this.leave(closeCodes.policy, 'no hello')
+  }
+
+  #refuseBusy(id: MessageId): void {
+    const message = `${inFlightPerConnectionMax} requests of this connection are on their way already`
+    this.#refuse(id, { code: 'BUSY', message, retryAfterMs: busyRetryAfterMs })
+  }
+
+  #bug(message: Message, error: unknown): void {
+    const requestId = this.#context.newRequestId()
+    this.#context.log.error(
+      { err: error, operation: message.type, requestId },
+      'a message could not be handled'
+    )
+    this.#refuse(message.id, internal, requestId)
+  }
+
+  /** Closes, and says when to come back where that is known. */
+  leave(code: CloseCode, reason: string, reconnectInMs?: number): void {
+    if (this.#state === 'LEAVING' || this.#state === 'GONE') return
+    this.#state = 'LEAVING'
+    this.#early = undefined
+    if (reconnectInMs !== undefined) {
+      const goodbye: Push = { type: 'goodbye', reason, reconnectInMs: Math.ceil(reconnectInMs) }
+      writeFrame(this.#socket, this.#stream, textFrame(JSON.stringify(goodbye)))
+    }
+    this.#context.metrics.closes.inc({ code: String(code) })
+    this.#socket.close(code, reason.slice(0, closeReasonBytesMax))
+  }
+
+  /** The same, after the answers that are still being worked on. */
+  leaveWhenIdle(code: CloseCode, reason: string, reconnectInMs: number): void {
+    this.#farewell = () => this.leave(code, reason, reconnectInMs)
+    if (this.#inFlight === 0) this.#farewell()
+  }
+
+  // --- the shared timer and the socket's own events
+
+  /** Every second for who has not said hello or is behind. */
+  beat(nowMs: number): void {
+    const { timing } = this.#context.settings
+    if (this.#state === 'GREETING' || this.#state === 'OPENING') {
+      if (nowMs - this.#openedMs >= timing.helloWithinMs) this.leave(closeCodes.policy, 'no hello in time')
+    } else {
+      this.outbox.checkTime(timing.behindMaxMs)
+    }
+  }
+
+  ping(): void {
+    if (this.#pingsMissed >= 2) {
+      this.#socket.terminate()
+      return
+    }
+    this.#pingsMissed++
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()
+  }
+
+  pong(): void {
+    this.#pingsMissed = 0
+  }
+
+  /** Without a farewell; the shutdown's last resort. */
+  terminate(): void {
+    this.#socket.terminate()
+  }
+
+  gone(): void {
+    if (this.#state === 'GONE') return
+    this.#state = 'GONE'
+    const { hub } = this.#context
+    for (const calendar of this.#watched?.keys() ?? []) hub.unwatch(this, calendar)
+    this.#watched = undefined
+    if (this.#claims === undefined) return
+    hub.leave(this, this.#claims.session)
+    for (const calendar of this.#hovered ?? []) {
+      // The same visitor may be hovering in another tab; a selection belongs to the session, not to the socket.
+      const elsewhere = [...hub.membersOf(this.#claims.session)].some(other => other.hovers(calendar))
+      if (!elsewhere) this.#context.dropHover(this.#caller!, calendar)
+    }
+    this.#hovered = undefined
+  }
+
+  // --- outbox
+
+  outboxBehind(): void {
+    this.#context.metrics.outboxBehind.inc()
+    this.#context.watchClosely(this)
+  }
+
+  outboxCaughtUp(missed: ReadonlyMap<CalendarId, Changes>): Buffer[] {
+    this.#context.watchLoosely(this)
+    return [...missed].flatMap(([calendar, changes]) => this.#context.hub.framesOf(calendar, changes))
+  }
+
+  outboxOver(bound: OutboxBound): void {
+    this.#context.metrics.outboxBounds.inc({ bound })
+    this.#context.countSlowReader()
+    this.leave(closeCodes.tooSlow, 'too slow to read', this.#context.reconnectInMs())
+  }
+
+  monotonicMs(): number {
+    return this.#context.clock.monotonic()
+  }
+}
+
+function asMessage(value: unknown): Message | { id: MessageId | null; problem: string } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { id: null, problem: 'a frame is one JSON object' }
+  }
+  const { id, type } = value as { id?: unknown; type?: unknown }
+  if (!isMessageId(id))
+    return { id: null, problem: 'id: must be a safe integer or a string of 1 to 64 characters' }
+  if (typeof type !== 'string') return { id, problem: 'type: is required' }
+  return { id, type, params: value }
+}
+
+const isMessageId = (id: unknown): id is MessageId =>
+  typeof id === 'number'
+    ? Number.isSafeInteger(id)
+    : typeof id === 'string' && id.length > 0 && id.length <= 64

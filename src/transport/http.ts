@@ -1,0 +1,181 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type OperationName, type OperationSpec, operations } from '../protocol/operations.js'
+import { coerceQuery } from '../protocol/validate.js'
+import type { Caller } from '../service/caller.js'
+import type { Outcome, Refusal } from '../service/refusal.js'
+import type { Dispatcher, ServedOperation } from './dispatch.js'
+import { sendRefusal } from './http-errors.js'
+import type { RateLimiter } from './limits.js'
+import type { Sessions } from './sessions.js'
+import { bodyBytesMax, calendarBodyBytesMax } from './settings.js'
+
+/** The HTTP face: one route for each operation that has an address, made from the table. */
+
+export interface HttpDeps {
+  dispatcher: Dispatcher
+  sessions: Sessions
+  sessionLimiter: RateLimiter
+  requestLimiter: RateLimiter
+}
+
+export function registerOperations(app: FastifyInstance, deps: HttpDeps): void {
+  for (const [name, spec] of Object.entries(operations) as [OperationName, OperationSpec][]) {
+    if (spec.http === undefined) continue
+    const { method, path: url, status } = spec.http
+    app.route({
+      method,
+      url,
+      bodyLimit: name === 'putCalendar' ? calendarBodyBytesMax : bodyBytesMax,
+      onRequest: (request, reply) => countRequest(deps.requestLimiter, request, reply),
+      handler: async (request, reply) => {
+        reply.header('cache-control', 'no-store')
+        const outcome =
+          name === 'openSession'
+            ? await openSession(deps, request, reply)
+            : await ask(deps, name, spec, request)
+        if (!outcome.ok) return sendRefusal(reply, outcome.refusal)
+        return status === 204 ? reply.code(204).send() : reply.code(status).send(outcome.value)
+      }
+    })
+  }
+}
+
+async function ask(
+  { dispatcher, sessions }: HttpDeps,
+  operation: ServedOperation,
+  spec: OperationSpec,
+  request: FastifyRequest
+): Promise<Outcome<unknown>> {
+  const identified = identify(sessions, request)
+  if (!identified.ok) return identified
+  const params = paramsOf(spec, request)
+  if (!params.ok) return params
+  return dispatcher.dispatch({
+    operation,
+    caller: identified.value,
+    params: params.value,
+    face: 'http',
+    requestId: request.id
+  })
+}
+
+const unauthenticated = (message: string): { ok: false; refusal: Refusal } => ({
+  ok: false,
+  refusal: { code: 'UNAUTHENTICATED', message }
+})
+
+/** undefined: there is no token. A header that is there and makes no sense is an empty one, which nobody signed. */
+function bearerOf(request: FastifyRequest): string | undefined {
+  const { authorization } = request.headers
+  if (authorization === undefined) return undefined
+  return /^Bearer +([\x21-\x7e]+)$/i.exec(authorization)?.[1] ?? ''
+}
+
+/**
+ * A token that does not hold is refused also where none is needed: a client that believes to be somebody must not be
+ * served as nobody, it would take its own locks for those of a stranger.
+ */
+function identify(sessions: Sessions, request: FastifyRequest): Outcome<Caller> {
+  const from = { address: request.ip, userAgent: request.headers['user-agent']?.slice(0, 256) }
+  const token = bearerOf(request)
+  if (token === undefined) {
+    return { ok: true, value: { session: undefined, role: 'visitor', calendars: undefined, ...from } }
+  }
+  const verified = sessions.verify(token)
+  switch (verified.status) {
+    case 'VALID': {
+      const { session, role, calendars } = verified.claims
+      return { ok: true, value: { session, role, calendars, ...from } }
+    }
+    case 'EXPIRED':
+      return unauthenticated('The session is over: POST /v1/sessions gives a new one')
+    case 'INVALID':
+      return unauthenticated('This token was not given out here')
+    default:
+      return verified satisfies never
+  }
+}
+
+/** Like `hello`: a valid token resumes its session, one whose time is over gets a new one. */
+async function openSession(
+  { sessions, sessionLimiter }: HttpDeps,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<Outcome<unknown>> {
+  const token = bearerOf(request)
+  const verified = token === undefined ? undefined : sessions.verify(token)
+  if (verified?.status === 'INVALID') return unauthenticated('This token was not given out here')
+  if (token !== undefined && verified?.status === 'VALID') {
+    return { ok: true, value: sessions.resume(token, verified.claims).view }
+  }
+  const rate = await sessionLimiter.take(request.ip)
+  if (rate !== undefined) rateHeaders(reply, 'sessions', rate)
+  if (rate?.allowed === false) {
+    return {
+      ok: false,
+      refusal: {
+        code: 'RATE_LIMITED',
+        message: 'Too many new sessions from this address',
+        retryAfterMs: rate.resetInMs
+      }
+    }
+  }
+  return { ok: true, value: sessions.open().view }
+}
+
+function paramsOf(spec: OperationSpec, request: FastifyRequest): Outcome<Record<string, unknown>> {
+  const path = request.params as Record<string, unknown>
+  if (spec.http?.method === 'GET') {
+    return {
+      ok: true,
+      value: { ...coerceQuery(spec.params, request.query as Record<string, unknown>), ...path }
+    }
+  }
+  const body = request.body ?? {}
+  if (typeof body !== 'object' || Array.isArray(body)) return invalidParam('body', 'must be a JSON object')
+  const params: Record<string, unknown> = { ...body, ...path }
+  const key = request.headers['idempotency-key']
+  if (spec.idempotencyKey !== undefined && key !== undefined) {
+    const named = params[spec.idempotencyKey]
+    if (named !== undefined && named !== key) {
+      return invalidParam(spec.idempotencyKey, 'differs from the header Idempotency-Key')
+    }
+    params[spec.idempotencyKey] = key
+  }
+  return { ok: true, value: params }
+}
+
+const invalidParam = (field: string, problem: string): { ok: false; refusal: Refusal } => ({
+  ok: false,
+  refusal: {
+    code: 'INVALID_REQUEST',
+    message: `${field}: ${problem}`,
+    details: { fields: [{ field, problem }] }
+  }
+})
+
+async function countRequest(
+  limiter: RateLimiter,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply | undefined> {
+  const rate = await limiter.take(request.ip)
+  if (rate === undefined) return undefined
+  rateHeaders(reply, 'requests', rate)
+  if (rate.allowed) return undefined
+  return sendRefusal(reply, {
+    code: 'RATE_LIMITED',
+    message: 'Too many requests from this address',
+    retryAfterMs: rate.resetInMs
+  })
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-11: the policy, and what is left of it. */
+function rateHeaders(
+  reply: FastifyReply,
+  policy: 'requests' | 'sessions',
+  rate: { max: number; remaining: number; resetInMs: number }
+): void {
+  reply.header('ratelimit-policy', `"${policy}";q=${rate.max};w=60`)
+  reply.header('ratelimit', `"${policy}";r=${rate.remaining};t=${Math.ceil(rate.resetInMs / 1_000)}`)
+}

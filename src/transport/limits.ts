@@ -1,0 +1,146 @@
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { countedAddressesMax, floodSeconds } from './settings.js'
+
+/**
+ * How often somebody may ask. Counts per address sit behind an interface, so that several instances can come to share
+ * them; counts per connection are two numbers in the connection, because ten thousand sockets must not mean ten
+ * thousand timers.
+ */
+
+export interface RateAnswer {
+  allowed: boolean
+  /** Allowed in this window; what is left of it; and when it begins anew. */
+  max: number
+  remaining: number
+  resetInMs: number
+}
+
+export interface RateLimiter {
+  /** undefined: not limited. */
+  take(address: string): Promise<RateAnswer | undefined>
+}
+
+export const unlimited: RateLimiter = { take: async () => undefined }
+
+/** `max` per minute and address; 0 is off. Counts of this process alone. */
+export function perMinute(max: number): RateLimiter {
+  if (max <= 0) return unlimited
+  const fresh = (): RateLimiterMemory => new RateLimiterMemory({ points: max, duration: 60 })
+  let limiter = fresh()
+  let addresses = 0
+  return {
+    async take(address) {
+      let counted: RateLimiterRes
+      let allowed = true
+      try {
+        counted = await limiter.consume(addressGroup(address))
+      } catch (error) {
+        // The library rejects with its count where the bound is met, and with an Error where it is broken.
+        if (!(error instanceof RateLimiterRes)) throw error
+        counted = error
+        allowed = false
+      }
+      if (counted.isFirstInDuration && ++addresses > countedAddressesMax) {
+        limiter = fresh()
+        addresses = 0
+      }
+      return {
+        allowed,
+        max,
+        remaining: counted.remainingPoints,
+        resetInMs: Math.max(0, counted.msBeforeNext)
+      }
+    }
+  }
+}
+
+/** One household has one IPv4 address, but 2^64 of IPv6: those are counted by their first half. */
+export function addressGroup(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
+  if (mapped?.[1] !== undefined) return mapped[1]
+  if (!address.includes(':')) return address
+  const [head = '', tail = ''] = address.split('%')[0]!.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const after = tail === '' ? [] : tail.split(':')
+  while (groups.length + after.length < 8) groups.push('0')
+  return `${[...groups, ...after].slice(0, 4).join(':')}::/64`
+}
+
+/** Fills by `perSecond` up to `capacity`; who takes from an empty one is refused and loses nothing more. */
+export class TokenBucket {
+  #tokens: number
+  #atMs: number
+  readonly #perSecond: number
+  readonly #capacity: number
+
+  constructor(perSecond: number, capacity: number, nowMs: number) {
+    this.#perSecond = perSecond
+    this.#capacity = capacity
+    this.#tokens = capacity
+    this.#atMs = nowMs
+  }
+
+  take(nowMs: number): boolean {
+    const grown = ((nowMs - this.#atMs) / 1_000) * this.#perSecond
+    this.#tokens = Math.min(this.#capacity, this.#tokens + grown)
+    this.#atMs = nowMs
+    if (this.#tokens < 1) return false
+    this.#tokens -= 1
+    return true
+  }
+
+  /** Until the next one is there. */
+  waitMs(): number {
+    return Math.ceil(((1 - this.#tokens) / this.#perSecond) * 1_000)
+  }
+}
+
+/**
+ * What one connection may send: a burst of two seconds' worth, then `perSecond`. Refusals are counted too, in a
+ * bucket that forgives as fast as messages are allowed: a client that sends half again too much is refused a
+ * third of it for ever, one that does not listen at all has used up its patience soon.
+ */
+export class MessageLimit {
+  readonly #messages: TokenBucket
+  readonly #patience: TokenBucket
+
+  constructor(perSecond: number, nowMs: number) {
+    this.#messages = new TokenBucket(perSecond, 2 * perSecond, nowMs)
+    this.#patience = new TokenBucket(perSecond, floodSeconds * perSecond, nowMs)
+  }
+
+  take(
+    nowMs: number
+  ): { verdict: 'ALLOWED' } | { verdict: 'REFUSED'; retryAfterMs: number } | { verdict: 'FLOOD' } {
+    if (this.#messages.take(nowMs)) return { verdict: 'ALLOWED' }
+    if (!this.#patience.take(nowMs)) return { verdict: 'FLOOD' }
+    return { verdict: 'REFUSED', retryAfterMs: this.#messages.waitMs() }
+  }
+}
+
+/** How many sockets each address has open. */
+export class ConnectionCount {
+  readonly #open = new Map<string, number>()
+  readonly #max: number
+
+  /** 0 is off. */
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  full(address: string): boolean {
+    return this.#max > 0 && (this.#open.get(addressGroup(address)) ?? 0) >= this.#max
+  }
+
+  opened(address: string): void {
+    const group = addressGroup(address)
+    this.#open.set(group, (this.#open.get(group) ?? 0) + 1)
+  }
+
+  closed(address: string): void {
+    const group = addressGroup(address)
+    const left = (this.#open.get(group) ?? 1) - 1
+    if (left > 0) this.#open.set(group, left)
+    else this.#open.delete(group)
+  }
+}

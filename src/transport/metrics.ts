@@ -1,0 +1,117 @@
+import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/**
+ * What the operator sees. One registry per process, no labels whose values strangers choose: a calendar's or a slot's
+ * name would make one series each, and the memory for them.
+ */
+export class Metrics {
+  readonly registry = new Registry()
+  readonly operations: Histogram<'operation' | 'face' | 'outcome'>
+  readonly locks: Counter<'outcome'>
+  readonly pushes: Counter<'type'>
+  readonly outboxBounds: Counter<'bound'>
+  readonly outboxBehind: Counter
+  readonly closes: Counter<'code'>
+  readonly refusedUpgrades: Counter<'reason'>
+  readonly #delay = monitorEventLoopDelay({ resolution: 20 })
+  #utilization: EventLoopUtilization = performance.eventLoopUtilization()
+
+  constructor(options: { defaults?: boolean } = {}) {
+    const registers = [this.registry]
+    this.operations = new Histogram({
+      name: 'slotlock_operation_duration_seconds',
+      help: 'How long operations took, by operation, face (http, ws) and outcome (ok or the error code)',
+      labelNames: ['operation', 'face', 'outcome'],
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers
+    })
+    this.locks = new Counter({
+      name: 'slotlock_lock_requests_total',
+      help: 'Requests for a lock, by outcome (ok or the error code)',
+      labelNames: ['outcome'],
+      registers
+    })
+    this.pushes = new Counter({
+      name: 'slotlock_pushes_total',
+      help: 'Messages pushed to sockets, counted per socket, by type',
+      labelNames: ['type'],
+      registers
+    })
+    this.outboxBehind = new Counter({
+      name: 'slotlock_outbox_behind_total',
+      help: 'How often a slow reader left the broadcast',
+      registers
+    })
+    this.outboxBounds = new Counter({
+      name: 'slotlock_outbox_closed_total',
+      help: 'Slow readers that were closed with 4008, by the bound they met (bytes, states, time)',
+      labelNames: ['bound'],
+      registers
+    })
+    this.closes = new Counter({
+      name: 'slotlock_sockets_closed_total',
+      help: 'Sockets that this server closed, by close code',
+      labelNames: ['code'],
+      registers
+    })
+    this.refusedUpgrades = new Counter({
+      name: 'slotlock_upgrades_refused_total',
+      help: 'WebSocket upgrades that were refused, by reason',
+      labelNames: ['reason'],
+      registers
+    })
+    this.#delay.enable()
+    this.gauge(
+      'slotlock_event_loop_lag_seconds',
+      'Event loop delay since the last scrape, 99th percentile',
+      () => {
+        const lagMs = this.eventLoopLagMs()
+        this.#delay.reset()
+        return lagMs / 1_000
+      }
+    )
+    this.gauge(
+      'slotlock_event_loop_utilization_ratio',
+      'Share of time the event loop was busy since the last scrape',
+      () => {
+        const now = performance.eventLoopUtilization()
+        const since = performance.eventLoopUtilization(now, this.#utilization)
+        this.#utilization = now
+        return since.utilization
+      }
+    )
+    if (options.defaults !== false) collectDefaultMetrics({ register: this.registry })
+  }
+
+  /** 99th percentile of how late timers are, above the sampling interval itself. */
+  eventLoopLagMs(): number {
+    const lagMs = this.#delay.percentile(99) / 1e6 - 20
+    return Number.isFinite(lagMs) ? Math.max(0, lagMs) : 0
+  }
+
+  /** For other layers: a number that is asked for at each scrape. */
+  gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(read())
+      }
+    })
+  }
+
+  /** For other layers: something they count. The name ends in `_total`. */
+  counter<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[] = []
+  ): Counter<Label> {
+    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] })
+  }
+
+  close(): void {
+    this.#delay.disable()
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * Which pages may talk to this server. A browser names the page's origin on every WebSocket and on every request
+ * across origins; what is no browser names none, and is held to its token alone.
+ */
+export class Origins {
+  readonly #allowed: ReadonlySet<string>
+
+  /** `*`: any. The server's own pages are always allowed. */
+  constructor(allowed: readonly string[]) {
+    this.#allowed = new Set(allowed)
+  }
+
+  /** `host`: what the request calls this server. */
+  allows(origin: string | undefined, host: string): boolean {
+    if (origin === undefined || this.#allowed.has('*') || this.#allowed.has(origin)) return true
+    return URL.canParse(origin) && new URL(origin).host === host
+  }
+}

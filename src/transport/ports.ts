@@ -1,0 +1,42 @@
+import type { LockRecord } from '../domain/lock.js'
+import type { Selection, SlotRow } from '../domain/slot.js'
+import type { LockView, SelectionView, ServiceStatus, SlotState } from '../protocol/schemas.js'
+import type { FeedEvent, LiveFeed } from '../service/feed.js'
+import type { Tokens } from '../service/tokens.js'
+
+/** What the transport needs of the layers below it, as narrow as it needs it. */
+
+export interface FeedSource extends Pick<LiveFeed, 'watch' | 'unwatch' | 'attach' | 'detach'> {
+  /** The listener is called on the event loop and must not throw; the answer ends that. */
+  listen(listener: (event: FeedEvent) => void): () => void
+}
+
+export type TokenSource = Pick<Tokens, 'openSession' | 'verify' | 'renewalDue' | 'renew'>
+
+/** Records as the outside sees them, with the time that is left now. */
+export interface Views {
+  slotState(row: SlotRow): SlotState
+  lockView(lock: LockRecord): LockView
+  selectionView(selection: Selection): SelectionView
+}
+
+/** What the service knows of one of its stores, already measured. */
+export interface StoreReport {
+  /** Configured, and not given up on. */
+  available: boolean
+  /** It answered when it was last asked. */
+  connected: boolean
+  /** Requests use it without reserve. */
+  healthy: boolean
+  /** Of the last answer; null: there has been none. */
+  latencyMs: number | null
+}
+
+export interface StatusSource {
+  /** What a client is told. */
+  readonly status: ServiceStatus
+  /** Told of every change of it; the answer ends that. */
+  listen(listener: (status: ServiceStatus) => void): () => void
+  /** Asks nobody. `redis` undefined: none is configured. */
+  services(): { redis: StoreReport | undefined; database: StoreReport }
+}

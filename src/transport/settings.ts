@@ -1,0 +1,65 @@
+import type { Limits } from '../domain/limits.js'
+
+/** What the transport is told about its surroundings; all of it comes from the configuration. */
+export interface TransportSettings {
+  version: string
+  mode: 'embedded' | 'redis+sql' | 'sql-only'
+  limits: Limits
+  /** Allowed browser origins; `*`: any; empty: only pages that this server itself gave out. */
+  origins: readonly string[]
+  /** Proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
+  trustProxy: readonly string[]
+  /** Rate limits; 0 is off. */
+  sessionsPerMinuteMax: number
+  requestsPerMinuteMax: number
+  messagesPerSecondMax: number
+  connectionsPerAddressMax: number
+  /** Sockets of this process; past it a new one is told to come back later (1013). 0 is off. */
+  connectionsMax: number
+  /** How long in-flight requests and leaving sockets are waited for on shutdown. */
+  shutdownGraceMs: number
+  timing: TransportTiming
+}
+
+export interface TransportTiming {
+  /** One beat of the one timer that all sockets share. */
+  beatMs: number
+  /** Beats between two pings of one socket; one that has missed two is dropped. */
+  beatsPerPing: number
+  helloWithinMs: number
+  /** At most one `slots` message per calendar in this time; the first of a quiet calendar leaves at once. */
+  tickMs: number
+  /** A reader that has not caught up for so long is closed with 4008. */
+  behindMaxMs: number
+  /** How long ws waits for the other side's close frame before it drops the socket. */
+  closeTimeoutMs: number
+}
+
+export const defaultTiming: TransportTiming = {
+  beatMs: 1_000,
+  beatsPerPing: 20,
+  helloWithinMs: 5_000,
+  tickMs: 20,
+  behindMaxMs: 10_000,
+  closeTimeoutMs: 3_000
+}
+
+/** Past this much unsent data a socket leaves the broadcast and gets the newest states once it has drained. */
+export const outboxSoftBytesMax = 65_536
+/** Past this much unsent data a socket is closed with 4008. One answer may exceed it, nothing is added on top. */
+export const outboxHardBytesMax = 1_048_576
+/** So many slots and hovers are remembered for a socket that left the broadcast; past it: 4008. */
+export const outboxStatesMax = 5_000
+/** Changes of one calendar that wait for a tick; past it they leave at once. */
+export const tickStatesMax = 5_000
+/** Requests of one connection that are being worked on; past it: BUSY. */
+export const inFlightPerConnectionMax = 64
+/** Calendars that one connection watches, or hovers in; past it: LIMIT_EXCEEDED. */
+export const calendarsPerConnectionMax = 32
+/** A flood is that many seconds' worth of refused messages at once; then 1008. */
+export const floodSeconds = 10
+/** Addresses that are counted at a time; past it the counts begin anew, for memory matters more than fairness then. */
+export const countedAddressesMax = 50_000
+/** An HTTP body, except for a calendar's definition. */
+export const bodyBytesMax = 16_384
+export const calendarBodyBytesMax = 1_048_576

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController
+} from 'fastify'
+import type { Clock, Random } from '../domain/clock.js'
+import type { CalendarId } from '../domain/ids.js'
+import { type OperationSpec, operations } from '../protocol/operations.js'
+import { parseJson, prepare } from '../protocol/validate.js'
+import type { Caller } from '../service/caller.js'
+import type { Handlers } from '../service/refusal.js'
+import { viewerTag } from '../service/viewer-tag.js'
+import { lockView, selectionView, slotState } from '../service/views.js'
+import type { Connection } from './connection.js'
+import { Dispatcher } from './dispatch.js'
+import type { Finding } from './health-score.js'
+import { registerOperations } from './http.js'
+import {
+  answerError,
+  answerNoRequest,
+  registerErrorHandlers,
+  requestIdOf,
+  sendRefusal
+} from './http-errors.js'
+import { Hub } from './hub.js'
+import { perMinute } from './limits.js'
+import type { Metrics } from './metrics.js'
+import { registerOperator } from './operator.js'
+import { Origins } from './origins.js'
+import type { FeedSource, StatusSource, TokenSource, Views } from './ports.js'
+import { Sessions } from './sessions.js'
+import type { TransportSettings } from './settings.js'
+import { WebSocketGateway } from './websocket.js'
+
+export interface TransportDeps {
+  settings: TransportSettings
+  handlers: Handlers
+  feed: FeedSource
+  monitor: StatusSource
+  tokens: TokenSource
+  metrics: Metrics
+  clock: Clock
+  random: Random
+  logger: FastifyBaseLogger
+  /** The database's clock as best known here; what is left of a lock is counted by it. */
+  storeNowMs: () => number
+  /** What /health is to say that only another layer can know, such as a Redis that evicts. */
+  findings?: () => readonly Finding[]
+}
+
+/**
+ * The whole outside of the service, ready to listen. `close()` on what it answers is the graceful shutdown: see
+ * WebSocketGateway for what clients hear, and `settings.shutdownGraceMs` for how long it may take.
+ */
+export async function buildTransport(deps: TransportDeps): Promise<FastifyInstance> {
+  const { settings, metrics, clock } = deps
+  prepare((Object.values(operations) as OperationSpec[]).map(({ params }) => params))
+
+  const log = deps.logger.child({}, { serializers: { req: loggedRequest } })
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestIdOf,
+    trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
+    // The framework's own 503 has not the shape of ours; a request that still comes in is answered as any other.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply),
+    clientErrorHandler: answerNoRequest,
+    routerOptions: { maxParamLength: 256 },
+    requestTimeout: 60_000,
+    keepAliveTimeout: 72_000
+  })
+  registerErrorHandlers(app)
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.ws && request.routeOptions.url !== '/v1/ws') {
+      return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
+    }
+    reply.header('x-request-id', request.id)
+  })
+  acceptJsonOnly(app)
+
+  const dispatcher = new Dispatcher({ handlers: deps.handlers, metrics, clock, log })
+  const sessions = new Sessions({
+    tokens: deps.tokens,
+    limits: settings.limits,
+    clock,
+    status: () => deps.monitor.status
+  })
+  const sessionLimiter = perMinute(settings.sessionsPerMinuteMax)
+  const requestLimiter = perMinute(settings.requestsPerMinuteMax)
+  const hub = new Hub<Connection>({
+    feed: deps.feed,
+    views: viewsOf(deps),
+    metrics,
+    tickMs: settings.timing.tickMs
+  })
+  const origins = new Origins(settings.origins)
+  const newRequestId = (): string => randomUUID()
+  const gateway = new WebSocketGateway(
+    {
+      settings,
+      dispatcher,
+      hub,
+      sessions,
+      sessionLimiter,
+      clock,
+      metrics,
+      log,
+      newRequestId,
+      dropHover: (caller: Caller, calendar: CalendarId) =>
+        void dispatcher.dispatch({
+          operation: 'unselect',
+          caller,
+          params: { calendar },
+          face: 'ws',
+          requestId: newRequestId()
+        })
+    },
+    origins,
+    deps.random
+  )
+  const stopHearing = deps.monitor.listen(status => hub.announce(status))
+  metrics.gauge('slotlock_sockets', 'Open WebSocket connections', () => gateway.sockets)
+  metrics.gauge('slotlock_watchers', 'Subscriptions of sockets to calendars', () => hub.watchers)
+
+  await app.register(helmet, {
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+    // Both say "https only", which a proxy in front may add; said here it breaks a server on a local network.
+    strictTransportSecurity: false,
+    // The widget is a script of this server on somebody else's page.
+    crossOriginResourcePolicy: { policy: 'cross-origin' }
+  })
+  await app.register(cors, {
+    delegator: (request, done) => {
+      const { origin, host } = request.headers
+      const allowed = origin !== undefined && origins.allows(origin, host ?? '')
+      done(null, {
+        origin: allowed ? origin : false,
+        methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+        allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id'],
+        exposedHeaders: ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'X-Request-Id'],
+        maxAge: 600
+      })
+    }
+  })
+  let cutOff: NodeJS.Timeout | undefined
+  app.addHook('preClose', async () => {
+    // In-flight requests may finish; a long poll that would not is cut off.
+    cutOff = setTimeout(() => app.server.closeAllConnections(), settings.shutdownGraceMs)
+    cutOff.unref()
+  })
+  await gateway.register(app, (reply, code, message, retryAfterMs) =>
+    sendRefusal(reply, { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+  )
+  registerOperations(app, { dispatcher, sessions, sessionLimiter, requestLimiter })
+  await registerOperator(app, {
+    settings,
+    dispatcher,
+    gateway,
+    monitor: deps.monitor,
+    metrics,
+    clock,
+    findings: deps.findings ?? (() => [])
+  })
+
+  app.addHook('onClose', async () => {
+    clearTimeout(cutOff)
+    stopHearing()
+    hub.close()
+  })
+  return app
+}
+
+/** Never the query and never a header: tokens and names of people travel there. */
+function loggedRequest(request: { method?: string; url?: string; id?: string }): object {
+  return { method: request.method, path: request.url?.split('?', 1)[0], id: request.id }
+}
+
+/** One parser for both faces, so that what is refused on one is refused on the other. */
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    // Clients that name the type for a body that is not there are many.
+    if (body.length === 0) return done(null, undefined)
+    const parsed = parseJson(String(body))
+    if (parsed.ok) return done(null, parsed.value)
+    done(
+      Object.assign(new Error(`The body ${parsed.problem}`), { code: 'FST_ERR_CTP_BODY', statusCode: 400 })
+    )
+  })
+}
+
+function viewsOf({ storeNowMs, settings }: TransportDeps): Views {
+  return {
+    slotState: row => slotState(row, storeNowMs(), viewerTag),
+    lockView: lock => lockView(lock, settings.limits, storeNowMs(), viewerTag),
+    selectionView: selection => selectionView(selection, storeNowMs())
+  }
+}

@@ -1,0 +1,248 @@
+import type { Duplex } from 'node:stream'
+import websocketPlugin from '@fastify/websocket'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import type { ErrorCode } from '../protocol/codes.js'
+import { closeCodes, frameBytesMax, subprotocol } from '../protocol/codes.js'
+import { Connection } from './connection.js'
+import type { ConnectionContext } from './connection-context.js'
+import { ConnectionCount } from './limits.js'
+import type { Origins } from './origins.js'
+import type { TransportSettings } from './settings.js'
+
+/**
+ * Where HTTP becomes a WebSocket: who is let in, what each socket is given, the one timer that all of them share, and
+ * how they are sent away when the server stops.
+ *
+ * Everything that can be refused is refused before the upgrade, as a plain HTTP answer: a page of a foreign origin,
+ * another subprotocol, an address with too many sockets, a server that is about to stop.
+ */
+
+const path = '/v1/ws'
+/** On shutdown so many sockets are closed between two breaths of the event loop, each `closePauseMs` long. */
+const closeBatchMax = 200
+const closePauseMs = 20
+/** Who is sent away comes back within this; a thousand a second is what an instance opens with ease. */
+const reconnectMinMs = 250
+const reconnectSpreadMinMs = 1_000
+const reconnectSpreadMaxMs = 30_000
+
+/** The connection of a socket, kept on the socket: ws calls its listeners with it as `this`, so all share them. */
+const key = Symbol('slotlock.connection')
+type Tracked = WebSocket & { [key]?: Connection }
+
+export type UpgradeRefusal = (
+  reply: FastifyReply,
+  code: ErrorCode,
+  message: string,
+  retryAfterMs?: number
+) => FastifyReply
+
+export class WebSocketGateway {
+  readonly #context: ConnectionContext
+  readonly #settings: TransportSettings
+  readonly #origins: Origins
+  readonly #count: ConnectionCount
+  readonly #connections = new Set<Connection>()
+  readonly #closely = new Set<Connection>()
+  /** One of these is pinged on each beat, so that a ping of all is spread over `beatsPerPing` of them. */
+  readonly #pingGroups: Set<Connection>[]
+  #nextGroup = 0
+  #beatTimer: NodeJS.Timeout | undefined
+  #opened = 0
+  #slowReadersClosed = 0
+
+  constructor(
+    context: Omit<ConnectionContext, 'watchClosely' | 'watchLoosely' | 'reconnectInMs' | 'countSlowReader'>,
+    origins: Origins,
+    random: () => number
+  ) {
+    this.#settings = context.settings
+    this.#origins = origins
+    this.#count = new ConnectionCount(context.settings.connectionsPerAddressMax)
+    this.#pingGroups = Array.from({ length: context.settings.timing.beatsPerPing }, () => new Set())
+    this.#context = {
+      ...context,
+      watchClosely: connection => this.#closely.add(connection),
+      watchLoosely: connection => this.#closely.delete(connection),
+      countSlowReader: () => {
+        this.#slowReadersClosed++
+      },
+      reconnectInMs: () => {
+        const spreadMs = Math.min(
+          reconnectSpreadMaxMs,
+          Math.max(reconnectSpreadMinMs, this.#connections.size)
+        )
+        return Math.round(reconnectMinMs + random() * spreadMs)
+      }
+    }
+  }
+
+  get sockets(): number {
+    return this.#connections.size
+  }
+
+  /** Since the start. */
+  get opened(): number {
+    return this.#opened
+  }
+
+  get slowReadersClosed(): number {
+    return this.#slowReadersClosed
+  }
+
+  /** The plugin and the route; `refuse` answers an upgrade in the shape of all errors. */
+  async register(app: FastifyInstance, refuse: UpgradeRefusal): Promise<void> {
+    // A variable, because the types do not know `closeTimeout` yet.
+    const options = {
+      maxPayload: frameBytesMax,
+      perMessageDeflate: false,
+      maxFragments: 64,
+      maxBufferedChunks: 4_096,
+      closeTimeout: this.#settings.timing.closeTimeoutMs,
+      // We keep our own list; a second one would be 10,000 entries for nothing.
+      clientTracking: false,
+      skipUTF8Validation: false,
+      handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false)
+    }
+    await app.register(websocketPlugin, {
+      options,
+      errorHandler: (_error, socket) => socket.terminate(),
+      preClose: async () => {
+        await this.#sendEverybodyAway()
+      }
+    })
+    app.route({
+      method: 'GET',
+      url: path,
+      onRequest: async (request, reply) => this.#admit(request, reply, refuse),
+      handler: (_request, reply) => refuse(reply, 'INVALID_REQUEST', 'This address speaks WebSocket only'),
+      wsHandler: (socket, request) => this.#accept(socket, request)
+    })
+    this.#beatTimer = setInterval(() => this.#beat(), this.#settings.timing.beatMs)
+    this.#beatTimer.unref()
+    app.addHook('onClose', async () => clearInterval(this.#beatTimer))
+  }
+
+  #admit(request: FastifyRequest, reply: FastifyReply, refuse: UpgradeRefusal): FastifyReply | undefined {
+    if (!request.ws) return undefined
+    const refused = (
+      reason: string,
+      code: ErrorCode,
+      message: string,
+      retryAfterMs?: number
+    ): FastifyReply => {
+      this.#context.metrics.refusedUpgrades.inc({ reason })
+      return refuse(reply, code, message, retryAfterMs)
+    }
+    if (this.#context.dispatcher.draining) {
+      return refused('draining', 'BUSY', 'This server is about to stop', this.#context.reconnectInMs())
+    }
+    if (!this.#origins.allows(request.headers.origin, request.host)) {
+      return refused('origin', 'FORBIDDEN', 'Pages of this origin may not connect here')
+    }
+    const offered = request.headers['sec-websocket-protocol']
+    if (offered !== undefined && !offered.split(',').some(name => name.trim() === subprotocol)) {
+      return refused('subprotocol', 'INVALID_REQUEST', `The subprotocol spoken here is ${subprotocol}`)
+    }
+    if (this.#count.full(request.ip)) {
+      return refused(
+        'address',
+        'RATE_LIMITED',
+        'Too many connections from this address',
+        reconnectSpreadMaxMs
+      )
+    }
+    return undefined
+  }
+
+  /** Synchronous to its end: a message that comes right behind the handshake would be lost before its listener. */
+  #accept(socket: Tracked, request: FastifyRequest): void {
+    const stream: Duplex = request.raw.socket
+    const { ip: address } = request
+    const userAgent = request.headers['user-agent']?.slice(0, 256)
+    const connection = new Connection(socket, stream, { address, userAgent }, this.#context)
+    // The plugin's own listener would keep the whole request alive as long as the socket.
+    socket.removeAllListeners('error')
+    socket[key] = connection
+    socket.on('error', onError)
+    socket.on('message', onMessage)
+    socket.on('pong', onPong)
+    socket.on('close', this.#onClose)
+    this.#opened++
+    this.#count.opened(address)
+    this.#connections.add(connection)
+    this.#closely.add(connection)
+    this.#pingGroups[this.#opened % this.#pingGroups.length]?.add(connection)
+    const { connectionsMax } = this.#settings
+    if (connectionsMax > 0 && this.#connections.size > connectionsMax) {
+      connection.leave(closeCodes.overloaded, 'overloaded', this.#context.reconnectInMs())
+    }
+  }
+
+  /** One function for all sockets; ws calls it with the socket as `this`. */
+  readonly #onClose = ((gateway: WebSocketGateway) =>
+    function (this: WebSocket): void {
+      const connection = (this as Tracked)[key]
+      if (connection !== undefined) gateway.#forget(connection)
+    })(this)
+
+  #forget(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return
+    this.#closely.delete(connection)
+    for (const group of this.#pingGroups) if (group.delete(connection)) break
+    this.#count.closed(connection.address)
+    connection.gone()
+  }
+
+  #beat(): void {
+    const nowMs = this.#context.clock.monotonic()
+    for (const connection of this.#closely) {
+      connection.beat(nowMs)
+      if (
+        connection.state !== 'GREETING' &&
+        connection.state !== 'OPENING' &&
+        connection.outbox.state !== 'BEHIND'
+      ) {
+        this.#closely.delete(connection)
+      }
+    }
+    this.#nextGroup = (this.#nextGroup + 1) % this.#pingGroups.length
+    for (const connection of this.#pingGroups[this.#nextGroup] ?? []) connection.ping()
+  }
+
+  /**
+   * The shutdown: from now on new sockets and new locks are refused. Every client hears when to come back, a
+   * different moment for each, and is closed with 1012 once its answers are out. Who does not go is cut off at the
+   * end of the grace time.
+   */
+  async #sendEverybodyAway(): Promise<void> {
+    this.#context.dispatcher.draining = true
+    const { clock } = this.#context
+    const endMs = clock.monotonic() + this.#settings.shutdownGraceMs
+    const waiting = [...this.#connections]
+    const pauses = Math.max(1, Math.floor(this.#settings.shutdownGraceMs / 2 / closePauseMs))
+    const batch = Math.max(closeBatchMax, Math.ceil(waiting.length / pauses))
+    for (let from = 0; from < waiting.length; from += batch) {
+      for (const connection of waiting.slice(from, from + batch)) {
+        connection.leaveWhenIdle(closeCodes.restart, 'restart', this.#context.reconnectInMs())
+      }
+      if (from + batch < waiting.length) await pause(closePauseMs)
+    }
+    while (this.#connections.size > 0 && clock.monotonic() < endMs) await pause(closePauseMs)
+    for (const connection of this.#connections) connection.terminate()
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+/** ws closes by itself for what it finds wrong with a frame (1002, 1007, 1009); without a listener it would throw. */
+function onError(this: WebSocket): void {}
+
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  ;(this as Tracked)[key]?.receive(data as Buffer, isBinary)
+}
+
+function onPong(this: WebSocket): void {
+  ;(this as Tracked)[key]?.pong()
+}
