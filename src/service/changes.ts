@@ -151,9 +151,7 @@ export class ChangesReader {
       for (const [slot, row] of waiter.rows) {
         if (row.ver > (merged.get(slot)?.ver ?? -1)) merged.set(slot, row)
       }
-      const now = waiter.news
-        ? await this.#hovers.newest(range.calendar)
-        : this.#feed.selections(range.calendar)
+      const now = await this.#hovers.newest(range.calendar)
       return this.#answer(range, this.#states(waiter.rows), now, {
         sinceMs,
         digest: digestOf(merged),

@@ -3,6 +3,7 @@ import type { Selection } from '../domain/slot.js'
 
 /** Of all calendars together. 200 people who hover in each of 100 calendars. */
 const selectionsMax = 20_000
+const clearIntervalMs = 1_000
 
 /**
  * The hovers that this instance knows of. One that ended stays until its time is over, with `slot: null`, so that
@@ -14,6 +15,7 @@ const selectionsMax = 20_000
 export class Selections {
   readonly #byCalendar = new Map<CalendarId, Map<ViewerTag, Selection>>()
   #size = 0
+  #clearedAt = 0
 
   /** False: older than what is known of this viewer, or the same. */
   put(selection: Selection, nowMs: number): boolean {
@@ -45,7 +47,11 @@ export class Selections {
   }
 
   #makeRoom(nowMs: number): void {
-    for (const calendar of this.#byCalendar.keys()) this.current(calendar, nowMs)
+    // All of them are looked through, so not for each hover of a storm.
+    if (nowMs - this.#clearedAt >= clearIntervalMs) {
+      this.#clearedAt = nowMs
+      for (const calendar of this.#byCalendar.keys()) this.current(calendar, nowMs)
+    }
     while (this.#size >= selectionsMax) {
       const [calendar, viewers] = this.#byCalendar.entries().next().value!
       this.#delete(calendar, viewers.keys().next().value!)

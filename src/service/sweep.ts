@@ -96,7 +96,8 @@ export class Sweep {
     const { locksPerSweepMax } = this.#times
     for (let full = true; full && !this.#stopped; ) {
       const { ended, rows, nextExpiryAt } = await this.#store.sweep(locksPerSweepMax)
-      full = ended.length >= locksPerSweepMax
+      // Another instance may have taken its share of the same batch; a large part of one means that there is more.
+      full = ended.length >= locksPerSweepMax / 8
       this.#nextExpiryAt = nextExpiryAt
       this.#lastSweptAt = this.#clock.monotonic()
       this.sweeps += 1
