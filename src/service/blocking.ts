@@ -16,7 +16,7 @@ import { outsideOf, wantedSlots } from './wanted-slots.js'
 export interface BlockingDeps {
   store: LockStore
   calendars: CalendarDirectory
-  gate: Gate
+  gate: Pick<Gate, 'learn'>
   announcer: Announcer
   tagOf: TagOf
 }

@@ -13,7 +13,7 @@ import { bookingView, conflictView } from './views.js'
 
 export interface BookingDeps {
   store: LockStore
-  gate: Gate
+  gate: Pick<Gate, 'learn'>
   announcer: Announcer
   randomBytes: RandomBytes
 }

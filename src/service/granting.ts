@@ -16,7 +16,7 @@ const lockReadsWaitingMax = 8_192
 
 export interface GrantingParts {
   store: LockStore
-  gate: Gate
+  gate: Pick<Gate, 'enter' | 'rowsInTheWay' | 'learn'>
   fastPath: FastPath
   announcer: Announcer
   /** Redis came back without this calendar. */

@@ -22,7 +22,7 @@ export interface LockingDeps {
   store: LockStore
   calendars: CalendarDirectory
   granting: Granting
-  gate: Gate
+  gate: Pick<Gate, 'learn'>
   sessions: SessionQueues
   announcer: Announcer
   limits: Limits
