@@ -45,8 +45,8 @@ export const migrations: Migration[] = [
          reason BLOB,
          address BLOB,
          user_agent BLOB,
-         KEY locks_by_owner (owner, state),
-         KEY locks_by_calendar (calendar, state),
+         KEY locks_by_owner (owner, state, expires_ms),
+         KEY locks_by_calendar (calendar, state, expires_ms),
          KEY locks_by_end (state, expires_ms),
          KEY locks_by_change (updated_ms)`
       ),
@@ -120,8 +120,8 @@ export const migrations: Migration[] = [
          address BLOB,
          user_agent BLOB
        ) STRICT, WITHOUT ROWID`,
-      'CREATE INDEX locks_by_owner ON locks (owner, state)',
-      'CREATE INDEX locks_by_calendar ON locks (calendar, state)',
+      'CREATE INDEX locks_by_owner ON locks (owner, state, expires_ms)',
+      'CREATE INDEX locks_by_calendar ON locks (calendar, state, expires_ms)',
       'CREATE INDEX locks_by_end ON locks (state, expires_ms)',
       'CREATE INDEX locks_by_change ON locks (updated_ms)',
       `CREATE TABLE slots (
