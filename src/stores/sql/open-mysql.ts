@@ -1,0 +1,34 @@
+import type { Clock, Random } from '../../domain/clock.js'
+import { defaultStoreSettings, type StoreSettings } from './context.js'
+import { newSqlStats, type SqlStats } from './dialect.js'
+import { SqlLockStore } from './lock-store.js'
+import { MysqlDatabase } from './mysql.js'
+import { defaultMysqlTimeouts, type MysqlTimeouts } from './mysql-connection.js'
+
+export interface MysqlStoreOptions extends Partial<StoreSettings>, Partial<MysqlTimeouts> {
+  /** Measures; the time itself is the database's. */
+  clock: Clock
+  random: Random
+  /** Default 10. Two to four per core of the database, over all instances, is plenty. */
+  connectionsMax?: number
+  /** Requests that may wait for a connection. Default 2,000: what ten connections do in the time one may wait. */
+  waitersMax?: number
+  /** Counted into, if given. */
+  stats?: SqlStats
+}
+
+/** `mysql://` or `mariadb://`. Connects when first used; migrate() throws StoreUnavailable when the database is not there. */
+export async function openMysqlStore(url: string, options: MysqlStoreOptions): Promise<SqlLockStore> {
+  const { stats = newSqlStats(), deadlineMs, clockErrorMaxMs, ...rest } = options
+  const database = new MysqlDatabase(url, {
+    ...defaultMysqlTimeouts,
+    connectionsMax: 10,
+    waitersMax: 2000,
+    stats,
+    ...rest
+  })
+  return new SqlLockStore(database, stats, {
+    deadlineMs: deadlineMs ?? defaultStoreSettings.deadlineMs,
+    clockErrorMaxMs: clockErrorMaxMs ?? defaultStoreSettings.clockErrorMaxMs
+  })
+}
