@@ -121,7 +121,10 @@ export class WsClient {
 
   #onData(chunk: Buffer): void {
     this.bytes += chunk.length
-    if (this.#upgraded === undefined) return this.#reader.push(chunk)
+    if (this.#upgraded === undefined) {
+      this.#reader.push(chunk)
+      return
+    }
     this.#head += chunk.toString('latin1')
     const end = this.#head.indexOf('\r\n\r\n')
     if (end < 0) return

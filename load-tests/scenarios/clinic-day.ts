@@ -12,7 +12,7 @@ import { runRounds } from '../harness/rounds.js'
 import type { Context, Scenario } from '../harness/scenario.js'
 import { dateOf, firstDayMs } from '../harness/slots.js'
 import { formatNumber, formatSpread, merged, percentile, spread } from '../harness/stats.js'
-import { atRate, cameTrue, nowMs } from '../harness/time.js'
+import { atRate, cameTrue, nowMs, pause } from '../harness/time.js'
 import { openRawCommit, referencePath } from '../reference/raw.js'
 import { redisFigures } from './clinic-day.redis.js'
 import { type ClinicHandlers, clinicModule, type TimedOperation } from './clinic-day.visitor.js'
@@ -21,8 +21,9 @@ const range = { calendar: 'clinic', from: dateOf(firstDayMs), to: dateOf(firstDa
 const doctors = 10
 const members = 2
 const rounds = 3
-/** Everybody looks around, locks and fills in the form once in so long. */
-const visitMs = 40_000
+/** Arriving, looking around, locking and the form take so long on average; then the next visit begins. */
+const visitMs = 30_000
+const warmUpMs = 10_000
 const pollerShare = 0.1
 const bookingsPerHour = 1_000
 /** The forerunners' promises, p99 in milliseconds. */
@@ -56,34 +57,35 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
   }))
   log(`${count - pollers} visitors and ${pollers} pollers on ${cluster.ws.length} instance(s)`)
 
-  const booked: { id: string; lock: string; slots: string[] }[] = []
-  const cancelled = new Set<string>()
-  const refusals: Record<string, number> = {}
+  await fleet.all('begin', () => ({ visitMs }))
+  await pause(warmUpMs)
   const result = await runRounds(report, rounds, async (index, addLoads) => {
     const before = await cluster.truth.effort()
     const [day, beside] = await Promise.all([
-      fleet.all('day', () => ({ forMs, visitMs })),
+      fleet.all('window', () => ({ forMs })),
       measureBeside(cluster, forMs)
     ])
     const after = await cluster.truth.effort()
     addLoads(day.loads)
-    for (const value of day.values) {
-      booked.push(...value.booked)
-      for (const id of value.cancelled) cancelled.add(id)
-      for (const [what, n] of Object.entries(value.refusals)) refusals[what] = (refusals[what] ?? 0) + n
-    }
     const samples = (name: TimedOperation) => merged(day.values.map(value => value.samples[name]))
-    const requests = day.values.reduce((sum, value) => sum + value.requests, 0)
-    const bookings = day.values.reduce((sum, value) => sum + value.booked.length, 0)
-    log(`round ${index + 1}: ${requests} requests, ${bookings} bookings`)
+    const sum = (choose: (value: (typeof day.values)[number]) => number) =>
+      day.values.reduce((total, value) => total + choose(value), 0)
+    const requests = sum(value => value.requests)
+    log(`round ${index + 1}: ${requests} requests, ${sum(value => value.bookings)} bookings`)
     return {
       samples,
       beside,
-      bookingsPerHour: (bookings * 3_600_000) / forMs,
+      bookingsPerHour: (sum(value => value.bookings) * 3_600_000) / forMs,
       queriesPerRequest:
         (after.statements - before.statements - beside.commits) / (requests + beside.health.length)
     }
   })
+  const left = await fleet.all('leave', () => undefined as never)
+  const booked = left.values.flatMap(value => value.booked)
+  const cancelled = new Set(left.values.flatMap(value => value.cancelled))
+  const refusals: Record<string, number> = {}
+  for (const value of left.values)
+    for (const [what, n] of Object.entries(value.refusals)) refusals[what] = (refusals[what] ?? 0) + n
 
   await verify(cluster, fleet, report, booked, cancelled)
   const accepted = new Set(['lock SLOT_UNAVAILABLE'])
@@ -91,7 +93,7 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     'nothing is refused but a slot that somebody else was faster at',
     Object.keys(refusals).every(what => accepted.has(what)),
     JSON.stringify(refusals),
-    result.values.length
+    booked.length
   )
   const { values, isVoid } = result
   for (const [name, what] of [

@@ -2,7 +2,7 @@ import type { Random } from '../../src/domain/clock.js'
 import type { BookingView, LockView, SelectionView, SlotState } from '../../src/protocol/schemas.js'
 import { openCrowd } from '../harness/crowd.js'
 import { serveFleet } from '../harness/fleet-member.js'
-import { ask, mustAsk, problemCode } from '../harness/http-client.js'
+import { ask, problemCode } from '../harness/http-client.js'
 import { Picture } from '../harness/picture.js'
 import { pick, seededRandom } from '../harness/random.js'
 import { nowMs, pause } from '../harness/time.js'
@@ -41,9 +41,12 @@ const visitors: Visitor[] = []
 const pollers: Poller[] = []
 const tookMs = new Map<TimedOperation, number[]>()
 const refusals: Record<string, number> = {}
+const comings: Promise<void>[] = []
+let leaving = false
 let requests = 0
-let booked: { id: string; lock: string; slots: string[] }[] = []
-let cancelled: string[] = []
+let bookings = 0
+const booked: { id: string; lock: string; slots: string[] }[] = []
+const cancelled: string[] = []
 
 const hoversPerVisit = 3
 const bookedShare = 0.7
@@ -99,26 +102,32 @@ const handlers = {
     forget()
   },
 
-  /** Everybody comes once per `visitMs`, at a moment of their own. */
-  async day({ forMs, visitMs }: { forMs: number; visitMs: number }) {
+  /** Everybody comes again and again, a visit taking `visitMs` on average, until `leave`. */
+  async begin(args: { visitMs: number }): Promise<void> {
+    const offset = pollEveryMs / pollers.length
+    comings.push(
+      ...visitors.map(visitor => comeAndGo(visitor, args.visitMs)),
+      ...pollers.map((poller, index) => pollOn(poller, index * offset))
+    )
+    // whoever breaks off is asked about in `leave`; until then the others go on
+    for (const coming of comings) coming.catch(() => {})
+  },
+
+  /** What happened within the next `forMs`. */
+  async window({ forMs }: { forMs: number }) {
     forget()
-    const end = nowMs() + forMs
-    const visits = visitors.map(async visitor => {
-      await pause(visitor.random() * Math.min(visitMs, forMs))
-      while (nowMs() < end) await visit(visitor, visitMs)
-    })
-    const polls = pollers.map(async (poller, index) => {
-      await pause((index / pollers.length) * pollEveryMs)
-      while (nowMs() < end) {
-        await poll(poller)
-        await pause(pollEveryMs)
-      }
-    })
-    await Promise.all([...visits, ...polls])
+    await pause(forMs)
     const samples = Object.fromEntries(
       timedOperations.map(name => [name, Float64Array.from(tookMs.get(name) ?? [])])
     ) as Record<TimedOperation, Float64Array>
-    return { samples, requests, booked, cancelled, refusals }
+    return { samples, requests, bookings }
+  },
+
+  /** Everybody gives back what they hold and stops; all that was acknowledged since the beginning. */
+  async leave() {
+    leaving = true
+    await Promise.all(comings)
+    return { booked, cancelled, refusals }
   },
 
   async differences({ fresh }: { fresh: SlotState[] }): Promise<string[][]> {
@@ -135,29 +144,48 @@ const handlers = {
 export type ClinicHandlers = typeof handlers
 export const clinicModule: URL = new URL(import.meta.url)
 
+/** Begins a new window; what was acknowledged is never forgotten. */
 function forget(): void {
   tookMs.clear()
-  for (const code of Object.keys(refusals)) delete refusals[code]
   requests = 0
-  booked = []
-  cancelled = []
+  bookings = 0
+}
+
+async function comeAndGo(visitor: Visitor, visitMs: number): Promise<void> {
+  await stay(visitor.random() * visitMs)
+  while (!leaving) await visit(visitor, visitMs)
+}
+
+async function pollOn(poller: Poller, afterMs: number): Promise<void> {
+  await stay(afterMs)
+  while (!leaving) {
+    await poll(poller)
+    await stay(pollEveryMs)
+  }
+}
+
+/** A pause that ends when everybody leaves. */
+async function stay(ms: number): Promise<void> {
+  const end = nowMs() + ms
+  for (let left = ms; left > 0 && !leaving; left = end - nowMs()) await pause(Math.min(left, 250))
 }
 
 async function visit(visitor: Visitor, visitMs: number): Promise<void> {
   const { random } = visitor
-  // on average these waits add up to visitMs: looking takes a third of it, the form another
+  // on average these waits add up to visitMs: arriving, looking and the form take a third each
   const third = visitMs / 3
-  await pause(random() * 2 * third)
-  for (let hover = 0; hover < hoversPerVisit; hover++) {
+  await stay(random() * 2 * third)
+  for (let hover = 0; hover < hoversPerVisit && !leaving; hover++) {
     const slot = freeSlot(visitor)
     if (slot !== undefined) await timed('select', visitor, { calendar: range.calendar, slot })
-    await pause((random() * 2 * third) / hoversPerVisit)
+    await stay((random() * 2 * third) / hoversPerVisit)
   }
+  if (leaving) return
   await giveUpWhenFull(visitor)
   const lock = await clickUntilLocked(visitor)
   if (lock === undefined) return
-  await pause(random() * 2 * third)
-  if (random() > bookedShare) {
+  await stay(random() * 2 * third)
+  if (leaving || random() > bookedShare) {
     await timed('release', visitor, { lock: lock.id })
     return
   }
@@ -170,6 +198,7 @@ async function visit(visitor: Visitor, visitMs: number): Promise<void> {
   const { booking } = answer.result as { booking: BookingView }
   visitor.bookings.push(booking)
   booked.push({ id: booking.id, lock: lock.id, slots: booking.slots })
+  bookings += 1
 }
 
 async function clickUntilLocked(visitor: Visitor): Promise<LockView | undefined> {
@@ -212,12 +241,18 @@ async function timed(operation: TimedOperation, { client }: Visitor, params: obj
 
 async function poll(poller: Poller): Promise<void> {
   const since = poller.cursor === '' ? '' : `&since=${encodeURIComponent(poller.cursor)}`
-  const start = nowMs()
-  const changes = await mustAsk<{ slots: SlotState[]; selections: SelectionView[]; cursor: string }>(
-    poller.url + since
-  )
+  const answer = await ask(poller.url + since)
   requests += 1
-  record('poll', nowMs() - start)
+  record('poll', answer.tookMs)
+  if (answer.status !== 200) {
+    refuse('poll', problemCode(answer) ?? String(answer.status))
+    return
+  }
+  const changes = JSON.parse(answer.text) as {
+    slots: SlotState[]
+    selections: SelectionView[]
+    cursor: string
+  }
   poller.picture.apply(changes.slots)
   poller.picture.applySelections(changes.selections)
   poller.cursor = changes.cursor

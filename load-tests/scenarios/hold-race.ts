@@ -101,10 +101,11 @@ async function run({ stores, options, report, log }: Context): Promise<void> {
     referenceLastMs.push(Math.max(...bare.tookMs))
     ratios.push(lastMs.at(-1)! / referenceLastMs.at(-1)!)
   }
+  const changes = stores === 'embedded' ? 'write transactions' : 'database rows changed'
   report.check(
-    `a race changes at most ${rowsPerRaceMax} rows`,
+    'a race costs the database a handful of writes',
     spread(rows).median <= rowsPerRaceMax,
-    `${formatSpread(spread(rows))} rows`,
+    `${formatSpread(spread(rows))} ${changes}, at most ${rowsPerRaceMax}`,
     rows.length
   )
   await Promise.all([ours.end(), theirs.end()])
@@ -123,7 +124,7 @@ async function run({ stores, options, report, log }: Context): Promise<void> {
     verdict: verdictOf(spread(ratios).median <= 1.5, false)
   })
   report.figure({
-    what: 'database rows changed per race',
+    what: `${changes} per race`,
     measured: formatSpread(spread(rows)),
     target: `<= ${rowsPerRaceMax}`,
     verdict: verdictOf(spread(rows).median <= rowsPerRaceMax, false)

@@ -2,7 +2,7 @@ import { type Cluster, startCluster } from '../harness/cluster.js'
 import { watchCpu } from '../harness/cpu.js'
 import { mustAsk } from '../harness/http-client.js'
 import { type HttpLoadResult, postLoad } from '../harness/http-driver.js'
-import { storeSetups } from '../harness/options.js'
+import { type StoreSetup, storeSetups } from '../harness/options.js'
 import { startReference } from '../harness/reference.js'
 import { verdictOf } from '../harness/report.js'
 import { runRounds } from '../harness/rounds.js'
@@ -134,7 +134,7 @@ async function run({ stores, options, report, log }: Context): Promise<void> {
       ),
       verdict: 'info'
     })
-  for (const process_ of ['server', 'redis', 'database'] as const)
+  for (const process_ of busyProcesses(stores))
     report.figure({
       what: `CPU of the ${process_}, µs per lock`,
       measured: formatSpread(of(round => round.slotlock.cpuUs[process_])),
@@ -150,6 +150,13 @@ async function run({ stores, options, report, log }: Context): Promise<void> {
     verdict: 'info'
   })
 }
+
+const busyProcesses = (stores: StoreSetup): string[] =>
+  stores === 'redis'
+    ? ['server', 'redis', 'database']
+    : stores === 'sql'
+      ? ['server', 'database']
+      : ['server']
 
 /** Sessions enough that none of them reaches its limit of live locks. */
 function tokenSource(cluster: Cluster) {
