@@ -304,7 +304,7 @@ t.test('selections_read SELECTIONS: those that live, and the dead leave the inde
   t.match(reply, { status: 'SELECTIONS', entries: [{ viewer: 'anna', value: `5 ${slotAt(9)}` }] })
   t.ok(reply.entries[0]!.leftMs > 0 && reply.entries[0]!.leftMs <= 10_000)
   t.equal(reply.entries.length, 1)
-  t.strictSame(await redis.zrange(index_key, 0, -1), ['anna'])
+  t.strictSame(await redis.zrange(index_key, 0, '-1'), ['anna'])
 })
 
 t.test('selections_read SELECTIONS: no more than were asked for', async t => {

@@ -78,7 +78,8 @@ function readLua(name: string, seen = new Set<string>()): string {
   )
 }
 
-function readBindings(name: string, source: string): Record<'KEYS' | 'ARGV', string[]> {
+/** Exported for its test: the scripts that exist are all well-formed. */
+export function readBindings(name: string, source: string): Record<'KEYS' | 'ARGV', string[]> {
   const bound: Record<'KEYS' | 'ARGV', string[]> = { KEYS: [], ARGV: [] }
   for (const line of source.split('\n')) {
     const one = oneBinding.exec(line)

@@ -117,8 +117,7 @@ export class Subscriber {
     if (this.#client.status !== 'ready') return
     if (this.#unanswered >= heartbeatsUnansweredMax) {
       this.#counters.subscriberDeaf++
-      this.#unanswered = 0
-      this.#client.disconnect(true)
+      this.#startOver()
       return
     }
     this.#unanswered++
@@ -132,8 +131,10 @@ export class Subscriber {
     )
   }
 
-  /** Whether the server has taken it is unknown, so nothing that was sent counts. */
+  /** What the server has taken is unknown, so nothing that was sent counts. */
   readonly #startOver = (): void => {
+    this.#hears = false
+    this.#unanswered = 0
     if (this.#client.status === 'ready') this.#client.disconnect(true)
   }
 }
