@@ -14,7 +14,7 @@ export interface SweepTimes {
   /** Everybody else so long after, in case the first is dead; the jitter keeps them from coming together. */
   othersDelayMs: number
   othersJitterMs: number
-  /** A sweep at least so often, to hear of locks that others granted. */
+  /** A sweep about so often at least, to hear of locks that others granted. */
   intervalMs: number
   /** Two sweeps are never closer than this, however the ends fall. */
   pauseMs: number
@@ -146,7 +146,7 @@ export class Sweep {
   #untilNextMs(): number {
     const { ownDelayMs, othersDelayMs, othersJitterMs, intervalMs, pauseMs } = this.#times
     const now = this.#store.nowMs()
-    const dues = [intervalMs]
+    const dues = [intervalMs * (0.9 + 0.2 * this.#random())]
     const own = this.#own.nextAt()
     if (own !== undefined) dues.push(own + ownDelayMs - now)
     const others = this.#nextExpiryAt

@@ -75,7 +75,7 @@ export class Tail {
   snapshots = 0
   readings = 0
   failed = 0
-  /** How far behind the present the tail was when it last read; 0 unless a reading came back full. */
+  /** How far behind the present it is, while readings come back full; else 0. */
   lagMs = 0
 
   constructor(parts: {
@@ -198,8 +198,11 @@ export class Tail {
 
       const full = [rows, locks].filter(some => some.length >= rowsPerReadingMax)
       const reached = Math.min(...full.map(some => some[some.length - 1]!.updatedAt))
-      this.lagMs = full.length === 0 ? 0 : nowMs - reached
-      if (full.length === 0 || this.#stopped || reached >= (untilMs ?? Number.POSITIVE_INFINITY)) return nowMs
+      if (full.length === 0 || this.#stopped || reached >= (untilMs ?? Number.POSITIVE_INFINITY)) {
+        this.lagMs = 0
+        return nowMs
+      }
+      this.lagMs = nowMs - reached
       if (reached > since) {
         since = reached
       } else {

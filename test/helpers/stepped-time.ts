@@ -37,7 +37,7 @@ export class SteppedTime implements Clock, Timers {
       next.task()
       await this.rest()
     }
-    this.#nowMs = end
+    this.#nowMs = Math.max(this.#nowMs, end)
   }
 
   /** Time passes and no timer fires: the process stood still. */

@@ -249,3 +249,20 @@ export async function release(
   feed.announceSlots(demo, outcome.rows)
   feed.announceLock(outcome.lock)
 }
+
+/** A store whose methods of these names throw while `state.out`. */
+export function failing(state: { out: boolean }, ...names: (keyof LockStore)[]) {
+  return (store: LockStore): LockStore =>
+    new Proxy(store, {
+      get(target, name) {
+        const member = Reflect.get(target, name, target) as unknown
+        if (typeof member !== 'function') return member
+        if (state.out && names.includes(name as keyof LockStore)) {
+          return async () => {
+            throw new StoreUnavailable('the database is out')
+          }
+        }
+        return member.bind(target) as unknown
+      }
+    })
+}
