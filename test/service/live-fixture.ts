@@ -250,19 +250,32 @@ export async function release(
   feed.announceLock(outcome.lock)
 }
 
-/** A store whose methods of these names throw while `state.out`. */
-export function failing(state: { out: boolean }, ...names: (keyof LockStore)[]) {
-  return (store: LockStore): LockStore =>
-    new Proxy(store, {
+/** A store some of whose methods are others. */
+export const replacing =
+  (methods: (store: LockStore) => Partial<LockStore>) =>
+  (store: LockStore): LockStore => {
+    const others = methods(store)
+    return new Proxy(store, {
       get(target, name) {
+        if (name in others) return others[name as keyof LockStore]
         const member = Reflect.get(target, name, target) as unknown
-        if (typeof member !== 'function') return member
-        if (state.out && names.includes(name as keyof LockStore)) {
-          return async () => {
-            throw new StoreUnavailable('the database is out')
-          }
-        }
-        return member.bind(target) as unknown
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member
       }
     })
-}
+  }
+
+/** A store whose methods of these names throw while `state.out`. */
+export const failing = (state: { out: boolean }, ...names: (keyof LockStore)[]) =>
+  replacing(store => {
+    const failingOnes = names.map(name => {
+      const method = (store[name] as (...args: unknown[]) => unknown).bind(store)
+      return [
+        name,
+        async (...args: unknown[]) => {
+          if (state.out) throw new StoreUnavailable('the database is out')
+          return await method(...args)
+        }
+      ] as const
+    })
+    return Object.fromEntries(failingOnes) as Partial<LockStore>
+  })

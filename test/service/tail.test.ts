@@ -12,6 +12,7 @@ import {
   instance,
   type MemoryLane,
   release,
+  replacing,
   sessionId,
   sharedDatabase,
   slot
@@ -45,23 +46,15 @@ async function two(t: Test, wrapThere?: (store: LockStore) => LockStore) {
 }
 
 /** A store that hides a slot's row, as one that does not see a transaction before it commits. */
-function hiding(hidden: { slot: string | undefined; stallMs: number }, time: SteppedTime) {
-  return (store: LockStore): LockStore =>
-    new Proxy(store, {
-      get(target, name) {
-        if (name === 'readChanges') {
-          return async (...args: Parameters<LockStore['readChanges']>) => {
-            const read = await target.readChanges(...args)
-            time.freeze(hidden.stallMs)
-            hidden.stallMs = 0
-            return { ...read, rows: read.rows.filter(row => row.slot !== hidden.slot) }
-          }
-        }
-        const member = Reflect.get(target, name, target) as unknown
-        return typeof member === 'function' ? member.bind(target) : member
-      }
-    })
-}
+const hiding = (hidden: { slot: string | undefined; stallMs: number }, time: SteppedTime) =>
+  replacing(store => ({
+    readChanges: async (...args) => {
+      const read = await store.readChanges(...args)
+      time.freeze(hidden.stallMs)
+      hidden.stallMs = 0
+      return { ...read, rows: read.rows.filter(row => row.slot !== hidden.slot) }
+    }
+  }))
 
 t.test('what Redis lost the tail brings, and without it the screen stays wrong', async t => {
   const { time, here, there, lossy } = await two(t)
