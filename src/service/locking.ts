@@ -23,7 +23,7 @@ export interface LockingDeps {
   calendars: CalendarDirectory
   granting: Granting
   gate: Pick<Gate, 'learn'>
-  sessions: SessionQueues
+  sessions: Pick<SessionQueues, 'inTurn'>
   announcer: Announcer
   limits: Limits
   tagOf: TagOf

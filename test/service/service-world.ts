@@ -22,6 +22,7 @@ import { calendarHandlers } from '../../src/service/calendar-handlers.js'
 import { CalendarDirectory } from '../../src/service/calendars.js'
 import type { Caller, Role } from '../../src/service/caller.js'
 import { FastPath } from '../../src/service/fast-path.js'
+import { LiveFeed } from '../../src/service/feed.js'
 import { Gate } from '../../src/service/gate.js'
 import { Granting } from '../../src/service/granting.js'
 import { lockingHandlers } from '../../src/service/locking.js'
@@ -56,19 +57,28 @@ export class HandClock {
   monotonic = (): number => this.ms
 }
 
-/** What was announced, in order. */
+/** What was announced, in order; passed on to the live feed where there is one. */
 export class Announcements implements Announcer {
   rows: SlotRow[] = []
   locks: LockRecord[] = []
   calendars: CalendarId[] = []
-  announceSlots(_calendar: CalendarId, rows: readonly SlotRow[]): void {
+  readonly #feed: LiveFeed | undefined
+
+  constructor(feed?: LiveFeed) {
+    this.#feed = feed
+  }
+
+  announceSlots(calendar: CalendarId, rows: readonly SlotRow[]): void {
     this.rows.push(...rows)
+    this.#feed?.announceSlots(calendar, rows)
   }
   announceLock(lock: LockRecord): void {
     this.locks.push(lock)
+    this.#feed?.announceLock(lock)
   }
   announceCalendar(calendar: CalendarId): void {
     this.calendars.push(calendar)
+    this.#feed?.announceCalendar(calendar)
   }
 }
 
@@ -77,6 +87,8 @@ export interface WorldOptions {
   lane?: FastLane
   /** Lets everybody through: what happens without the gate. */
   withoutGate?: boolean
+  /** Lets the requests of one session come at once: what happens without their queue. */
+  withoutQueues?: boolean
   calendars?: CalendarDefinition[]
   store?: LockStore
   clock?: HandClock
@@ -105,11 +117,18 @@ export async function serviceWorld(
     allows: () => true,
     record: outcome => void (outcome.ok || laneErrors.push(outcome.error))
   })
-  const announcer = new Announcements()
+  const { lane } = options
+  // with Redis as in a deployment: what is committed is settled there, and the gate hears what others commit
+  const feed =
+    lane === undefined ? undefined : new LiveFeed({ store: counted, fastPath, lane, timers: realTimers })
+  const announcer = new Announcements(feed)
   const limits = { ...defaultLimits, ...options.limits }
   const realClock = { monotonic: () => performance.now() }
   const ownGate = new Gate({ store: counted, clock: realClock, timers: realTimers })
   const gate = options.withoutGate === true ? openDoor : ownGate
+  feed?.listen(event => {
+    if (event.kind === 'slots') ownGate.learn(event.rows)
+  })
   const calendars = new CalendarDirectory(counted, clock.monotonic)
   const granting = new Granting({
     store: counted,
@@ -123,7 +142,7 @@ export async function serviceWorld(
     calendars,
     granting,
     gate,
-    sessions: new SessionQueues(realTimers),
+    sessions: options.withoutQueues === true ? noQueues : new SessionQueues(realTimers),
     announcer,
     limits,
     tagOf: viewerTag,
@@ -136,7 +155,7 @@ export async function serviceWorld(
     ...staffHandlers(deps),
     ...calendarHandlers(deps)
   }
-  return { clock, store, deps, handlers, announcer, seen, laneErrors, gate: ownGate, calendars, limits }
+  return { clock, store, deps, handlers, announcer, feed, seen, laneErrors, gate: ownGate, calendars, limits }
 }
 export type ServiceWorld = Awaited<ReturnType<typeof serviceWorld>>
 
@@ -145,6 +164,8 @@ const openDoor: Pick<Gate, 'enter' | 'rowsInTheWay' | 'learn'> = {
   rowsInTheWay: async () => [],
   learn: () => {}
 }
+
+const noQueues: Pick<SessionQueues, 'inTurn'> = { inTurn: (_session, task) => task() }
 
 /** The same store with some of its methods replaced: one that fails, is late, or counts. */
 export function storeWith(store: LockStore, instead: Partial<LockStore>): LockStore {
