@@ -64,9 +64,10 @@ export async function mustAsk<T>(url: string, options: Ask = {}): Promise<T> {
   return (text === '' ? undefined : JSON.parse(text)) as T
 }
 
-export function problemCode({ text }: HttpAnswer): Problem['code'] | undefined {
+/** The error code in the body of a refusal. */
+export function codeOf(body: string): Problem['code'] | undefined {
   try {
-    return (JSON.parse(text) as Problem).code
+    return (JSON.parse(body) as Problem).code
   } catch {
     return undefined
   }

@@ -40,7 +40,7 @@ export interface TruthBooking {
 
 /** What the database did since it started, everybody's work together. */
 export interface Effort {
-  /** MariaDB: rows inserted, updated or deleted. SQLite cannot say; there it is committed write transactions. */
+  /** MariaDB: rows it was asked to insert, update or delete. SQLite cannot say; there: committed write transactions. */
   rowsChanged: number
   /** MariaDB: statements received. SQLite: committed write transactions. */
   statements: number
@@ -104,7 +104,7 @@ async function openMysql(url: string): Promise<Reader> {
       const sum = (...names: string[]): number =>
         names.reduce((total, name) => total + (status.get(name) ?? Number.NaN), 0)
       return {
-        rowsChanged: sum('Innodb_rows_inserted', 'Innodb_rows_updated', 'Innodb_rows_deleted'),
+        rowsChanged: sum('Handler_write', 'Handler_update', 'Handler_delete'),
         statements: sum('Questions')
       }
     },

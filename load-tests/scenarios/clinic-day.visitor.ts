@@ -2,7 +2,7 @@ import type { Random } from '../../src/domain/clock.js'
 import type { BookingView, LockView, SelectionView, SlotState } from '../../src/protocol/schemas.js'
 import { openCrowd } from '../harness/crowd.js'
 import { serveFleet } from '../harness/fleet-member.js'
-import { ask, problemCode } from '../harness/http-client.js'
+import { ask, codeOf } from '../harness/http-client.js'
 import { Picture } from '../harness/picture.js'
 import { pick, seededRandom } from '../harness/random.js'
 import { nowMs, pause } from '../harness/time.js'
@@ -223,7 +223,7 @@ async function giveUpWhenFull(visitor: Visitor): Promise<void> {
   requests += 1
   record('cancel', answer.tookMs)
   if (answer.status === 204) cancelled.push(booking.id)
-  else refuse('cancel', problemCode(answer) ?? String(answer.status))
+  else refuse('cancel', codeOf(answer.text) ?? String(answer.status))
 }
 
 function freeSlot({ picture, random }: Visitor): string | undefined {
@@ -245,7 +245,7 @@ async function poll(poller: Poller): Promise<void> {
   requests += 1
   record('poll', answer.tookMs)
   if (answer.status !== 200) {
-    refuse('poll', problemCode(answer) ?? String(answer.status))
+    refuse('poll', codeOf(answer.text) ?? String(answer.status))
     return
   }
   const changes = JSON.parse(answer.text) as {
