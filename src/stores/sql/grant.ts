@@ -13,6 +13,7 @@ import {
   stampValues
 } from './context.js'
 import type { Dialect, Row, Statement, Value } from './dialect.js'
+import { OwnerClaims } from './owner-claims.js'
 import { bytesOf, joinSlots, lockColumns, numberOf, slotColumns, textOf, toLock, toSlotRow } from './rows.js'
 import { namedValues, nameList, textByCount } from './statement.js'
 
@@ -31,6 +32,7 @@ import { namedValues, nameList, textByCount } from './statement.js'
  */
 export class Granting {
   readonly #context: StoreContext
+  readonly #claims = new OwnerClaims()
   readonly #insertLock: (count: number, replacing: boolean) => string
   readonly #takeSlots: (count: number, replacing: boolean) => string
 
@@ -42,6 +44,21 @@ export class Granting {
   }
 
   grant(request: GrantRequest): Promise<GrantOutcome> {
+    return this.#claims.during(request.owner, request.slots.length, async earlier => {
+      const { locks, slots, settled } = earlier()
+      if (locks === 0) return this.#grant(request)
+      const outcome = await this.#grant({
+        ...request,
+        locksMax: request.locksMax - locks,
+        lockedSlotsMax: request.lockedSlotsMax - slots
+      })
+      if (outcome.status !== 'LIMIT') return outcome
+      await settled
+      return this.#grant(request)
+    })
+  }
+
+  #grant(request: GrantRequest): Promise<GrantOutcome> {
     return this.#context.attempts('the grant', (stamp, last) => this.#attempt(request, stamp, last))
   }
 
