@@ -15,6 +15,8 @@ const problemType = 'application/problem+json; charset=utf-8'
 export function sendRefusal(reply: FastifyReply, refusal: Refusal, status?: number): FastifyReply {
   const problem = problemOf(refusal, reply.request.id)
   if (status !== undefined) problem.status = status
+  // Also here: a malformed address is answered before any hook.
+  reply.header('x-request-id', reply.request.id)
   if (refusal.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer')
   if (refusal.retryAfterMs !== undefined) {
     reply.header('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000))))

@@ -20,7 +20,7 @@ import { tickStatesMax } from './settings.js'
 
 /** A connection, as far as the hub knows it. */
 export interface Member {
-  readonly outbox: Outbox
+  readonly outbox: Pick<Outbox, 'send' | 'broadcast' | 'forget'>
 }
 
 interface Audience {

@@ -102,6 +102,19 @@ export class Metrics {
     })
   }
 
+  /** For other layers: a count that they keep themselves, asked for at each scrape. The name ends in `_total`. */
+  total(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        this.inc(read())
+      }
+    })
+  }
+
   /** For other layers: something they count. The name ends in `_total`. */
   counter<Label extends string>(
     name: string,

@@ -76,9 +76,6 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   })
   registerErrorHandlers(app)
   app.addHook('onRequest', async (request, reply) => {
-    if (request.ws && request.routeOptions.url !== '/v1/ws') {
-      return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
-    }
     reply.header('x-request-id', request.id)
   })
   acceptJsonOnly(app)
@@ -125,6 +122,11 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   )
   const stopHearing = deps.monitor.listen(status => hub.announce(status))
   metrics.gauge('slotlock_sockets', 'Open WebSocket connections', () => gateway.sockets)
+  metrics.gauge(
+    'slotlock_outbox_unsent_bytes',
+    'Written to sockets and not yet taken by the kernel',
+    () => gateway.unsentBytes
+  )
   metrics.gauge('slotlock_watchers', 'Subscriptions of sockets to calendars', () => hub.watchers)
 
   await app.register(helmet, {
@@ -156,6 +158,11 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   await gateway.register(app, (reply, code, message, retryAfterMs) =>
     sendRefusal(reply, { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
   )
+  // After the gateway, whose plugin finds out what is an upgrade; before the routes that are none.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.ws || request.routeOptions.url === '/v1/ws') return undefined
+    return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
+  })
   registerOperations(app, { dispatcher, sessions, sessionLimiter, requestLimiter })
   await registerOperator(app, {
     settings,

@@ -82,6 +82,13 @@ export class WebSocketGateway {
     return this.#connections.size
   }
 
+  /** Of all sockets together; for the metrics. */
+  get unsentBytes(): number {
+    let sum = 0
+    for (const { outbox } of this.#connections) sum += outbox.unsentBytes
+    return sum
+  }
+
   /** Since the start. */
   get opened(): number {
     return this.#opened

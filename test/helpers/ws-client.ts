@@ -34,7 +34,12 @@ export class WsClient {
 
   constructor(
     url: string,
-    options: { protocols?: string[]; origin?: string; headers?: Record<string, string> } = {}
+    options: {
+      protocols?: string[]
+      origin?: string
+      headers?: Record<string, string>
+      autoPong?: boolean
+    } = {}
   ) {
     const { protocols = ['slotlock.v1'], ...rest } = options
     this.socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...rest })
