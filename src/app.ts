@@ -1,0 +1,235 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import type { Config } from './config.js'
+import { demoCalendar } from './domain/calendar-definition.js'
+import type { Clock, Random } from './domain/clock.js'
+import { embeddedSecret } from './embedded-secret.js'
+import { createService, type Service } from './service/service.js'
+import { Tokens } from './service/tokens.js'
+import { RedisFastLane } from './stores/redis/fast-lane.js'
+import type { RedisInspection } from './stores/redis/inspect.js'
+import { newSqlStats, type SqlStats } from './stores/sql/dialect.js'
+import type { SqlLockStore } from './stores/sql/lock-store.js'
+import { openMysqlStore } from './stores/sql/open-mysql.js'
+import { openSqliteStore } from './stores/sql/open-sqlite.js'
+import type { Finding } from './transport/health-score.js'
+import { Metrics } from './transport/metrics.js'
+import { defaultTiming } from './transport/settings.js'
+import { buildTransport } from './transport/transport.js'
+
+export interface Surroundings {
+  log: Logger
+  clock: Clock
+  random: Random
+}
+
+export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
+
+export interface App {
+  /** Starts everything and answers with the URL that it listens on. Never waits for Redis; throws when the database is out. */
+  start(): Promise<string>
+  /** Drains: see buildTransport. Safe to call once, at any time after start. */
+  stop(): Promise<void>
+  readonly http: FastifyInstance
+  readonly service: Service
+}
+
+export async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+/** Opens the judge, with its tables as this version needs them. */
+export async function openStore(
+  config: Config,
+  { clock, random }: Surroundings,
+  stats: SqlStats
+): Promise<SqlLockStore> {
+  if (config.mysqlUrl === undefined) {
+    await mkdir(config.data, { recursive: true, mode: 0o700 })
+    const store = await openSqliteStore(join(config.data, 'slotlock.db'), { clock, stats })
+    await store.migrate()
+    return store
+  }
+  const store = await openMysqlStore(config.mysqlUrl, {
+    clock,
+    random,
+    stats,
+    connectionsMax: config.mysqlConnectionsMax
+  })
+  try {
+    await store.migrate()
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** The demo calendar, if there is no calendar at all. Answers whether it was made. */
+export async function createDemoCalendar(store: SqlLockStore): Promise<boolean> {
+  if ((await store.listCalendars()).length > 0) return false
+  await store.putCalendar(demoCalendar(Intl.DateTimeFormat().resolvedOptions().timeZone))
+  return true
+}
+
+export async function tokensOf(config: Config, clock: Clock): Promise<Tokens> {
+  return new Tokens(config.secrets.length > 0 ? config.secrets : [await embeddedSecret(config.data)], clock)
+}
+
+/** The composition root: opens the stores, puts service and transport over them. */
+export async function createApp(config: Config, around: Surroundings): Promise<App> {
+  const { log, clock, random } = around
+  const version = await packageVersion()
+  const sqlStats = newSqlStats()
+  const store = await openStore(config, around, sqlStats)
+  const demo = config.mode === 'embedded' && (await createDemoCalendar(store))
+  const { redisUrl } = config
+
+  let redis: RedisFastLane | undefined
+  let inspection: RedisInspection | undefined
+  const inspectRedis = async (): Promise<void> => {
+    try {
+      inspection = await redis?.inspect()
+      for (const finding of inspection?.findings ?? [])
+        log.warn({ finding }, `redis: ${finding.what}; ${finding.do}`)
+    } catch (error) {
+      log.warn({ err: error }, 'redis: could not be inspected')
+    }
+  }
+  const service = createService({
+    store,
+    openLane:
+      redisUrl === undefined
+        ? undefined
+        : (listener, onGap) => {
+            redis = new RedisFastLane({
+              url: redisUrl,
+              prefix: config.redisKeyPrefix,
+              clock,
+              random,
+              listener,
+              onGap
+            })
+            return redis
+          },
+    alone: config.mode === 'embedded',
+    limits: config.limits,
+    clock,
+    random,
+    randomBytes,
+    log,
+    onRedisChange: ({ from, to, afterMs, lastError }) => {
+      const fields = { from, to, afterMs: Math.round(afterMs), lastError }
+      if (to === 'green') log.info(fields, 'redis: works; requests go through it again')
+      else if (to === 'red')
+        log.warn(fields, 'redis: out; each request goes to the database until it is back')
+      if (to === 'green') void inspectRedis()
+    }
+  })
+  const metrics = new Metrics()
+  for (const name of Object.keys(service.counts())) {
+    metrics.total(
+      `slotlock_${name}_total`,
+      `Counted since the start: ${name.replaceAll('_', ' ')}`,
+      () => service.counts()[name]!
+    )
+  }
+  metrics.total('slotlock_sql_writes_total', 'Transactions sent to the database', () => sqlStats.writes)
+  metrics.total('slotlock_sql_reads_total', 'Reads sent to the database', () => sqlStats.reads)
+  metrics.total(
+    'slotlock_sql_deadlocks_retried_total',
+    'Deadlocks that were tried again',
+    () => sqlStats.deadlocksRetried
+  )
+  metrics.total(
+    'slotlock_sql_late_total',
+    'Changes refused by the database because they came late',
+    () => sqlStats.late
+  )
+  metrics.total('slotlock_sql_unknown_total', 'Changes whose answer was lost', () => sqlStats.unknown)
+  metrics.total(
+    'slotlock_sql_pool_timeouts_total',
+    'Requests that got no connection in time',
+    () => sqlStats.poolTimeouts
+  )
+  if (redis !== undefined) {
+    const { counters } = redis
+    for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
+      const words = name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+      metrics.total(
+        `slotlock_redis_${words}_total`,
+        `Redis, since the start: ${words.replaceAll('_', ' ')}`,
+        () => counters[name]
+      )
+    }
+  }
+
+  const http = await buildTransport({
+    settings: {
+      version,
+      mode: config.mode,
+      limits: config.limits,
+      origins: config.origins,
+      trustProxy: config.trustProxy,
+      sessionsPerMinuteMax: config.sessionsPerMinuteMax,
+      requestsPerMinuteMax: config.requestsPerMinuteMax,
+      messagesPerSecondMax: config.messagesPerSecondMax,
+      connectionsPerAddressMax: config.connectionsPerAddressMax,
+      connectionsMax: config.connectionsMax,
+      shutdownGraceMs: config.shutdownGraceMs,
+      timing: defaultTiming
+    },
+    handlers: service.handlers,
+    feed: service.feed,
+    monitor: service.monitor,
+    tokens: await tokensOf(config, clock),
+    metrics,
+    clock,
+    random,
+    logger: log,
+    storeNowMs: () => store.nowMs(),
+    findings: (): readonly Finding[] => inspection?.findings ?? []
+  })
+
+  return {
+    http,
+    service,
+    async start() {
+      service.start()
+      const url = await http.listen({ host: config.host, port: config.port })
+      log.info(
+        {
+          version,
+          url,
+          mode: config.mode,
+          locks: config.mysqlUrl === undefined ? `SQLite in ${config.data}` : 'MySQL',
+          fastLane: redisUrl === undefined ? 'none' : 'Redis',
+          ...(demo ? { demo: `${url}/v1/calendars/demo/slots` } : {})
+        },
+        `slotlock ${version} listens on ${url}, locks in ${storeWords(config)}, ${laneWords(config)}`
+      )
+      return url
+    },
+    async stop() {
+      await http.close()
+      await service.stop()
+      await service.lane?.close()
+      await store.close()
+      metrics.close()
+    }
+  }
+}
+
+const storeWords = ({ mode, data }: Config): string =>
+  mode === 'embedded' ? `the embedded database (${join(data, 'slotlock.db')}; one instance only)` : 'MySQL'
+
+const laneWords = ({ mode }: Config): string =>
+  mode === 'redis+sql'
+    ? 'hovers and updates through Redis'
+    : mode === 'sql-only'
+      ? 'updates by the tail (no Redis)'
+      : 'updates in process'

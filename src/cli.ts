@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+import { printSettings } from './commands/config.js'
+import { migrate } from './commands/migrate.js'
+import { serve } from './commands/serve.js'
+import { token } from './commands/token.js'
+import { UsageError } from './commands/usage-error.js'
+import { ConfigError } from './config.js'
+import { StoreError } from './domain/errors.js'
+
+const usage = `slotlock locks appointment slots.
+
+  slotlock serve                         run the service
+  slotlock token --role ROLE             print a token: visitor, staff, host or admin
+                 [--calendar ID]...      for these calendars only (default: all)
+                 [--ttl 8h]              for so long: 30m, 8h, 7d
+  slotlock migrate [--demo]              create or upgrade the tables; --demo adds the demo calendar
+  slotlock config                        print the settings in force, secrets masked
+
+Settings are environment variables; \`slotlock config\` names them all.
+`
+
+type Command = (env: NodeJS.ProcessEnv, args: string[]) => Promise<void> | void
+
+const commands: Record<string, Command> = {
+  serve,
+  token,
+  migrate,
+  config: printSettings,
+  help: () => void process.stdout.write(usage)
+}
+const aliases: Record<string, string> = { '--help': 'help', '-h': 'help' }
+
+const [name = '', ...args] = process.argv.slice(2)
+const command = commands[aliases[name] ?? name]
+
+try {
+  if (command === undefined)
+    throw new UsageError(name === '' ? 'which command?' : `there is no command '${name}'`)
+  await command(process.env, args)
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`slotlock: ${error.message}\n\n${usage}`)
+    process.exitCode = 2
+  } else if (error instanceof ConfigError || error instanceof StoreError) {
+    process.stderr.write(`slotlock: ${error.message}\n`)
+    process.exitCode = 1
+  } else {
+    throw error
+  }
+}

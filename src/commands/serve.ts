@@ -1,0 +1,41 @@
+import closeWithGrace from 'close-with-grace'
+import { pino } from 'pino'
+import { createApp, systemClock } from '../app.js'
+import { readConfig } from '../config.js'
+import { noArguments } from './arguments.js'
+
+/** Room for the sockets' goodbyes after the last request has been answered. */
+const exitMarginMs = 5_000
+
+export async function serve(env: NodeJS.ProcessEnv, args: string[]): Promise<void> {
+  noArguments(args)
+  const config = readConfig(env)
+  const log = pino({
+    level: config.logLevel,
+    base: null,
+    redact: ['req.headers', 'token', '*.token', 'customer', '*.customer']
+  })
+  const app = await createApp(config, { log, clock: systemClock, random: Math.random })
+  closeWithGrace({ delay: config.shutdownGraceMs + exitMarginMs, logger: log }, async ({ signal, err }) => {
+    if (err !== undefined) log.fatal({ err }, 'slotlock stops because of a bug')
+    else log.info({ signal }, 'slotlock drains and stops')
+    await app.stop()
+  })
+  try {
+    const url = await app.start()
+    if (process.stderr.isTTY) process.stderr.write(banner(url))
+  } catch (error) {
+    await app.stop()
+    throw error
+  }
+}
+
+/** For a person at a terminal, who does not read JSON. */
+const banner = (url: string): string => `
+  slotlock is ready
+    API reference   ${url}/docs
+    calendars       ${url}/v1/calendars
+    health          ${url}/health
+    WebSocket       ${url.replace('http', 'ws')}/v1/ws
+
+`

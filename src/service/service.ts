@@ -1,0 +1,172 @@
+import type { Clock, Random } from '../domain/clock.js'
+import type { FastLane, LiveListener } from '../domain/fast-lane.js'
+import type { CalendarId } from '../domain/ids.js'
+import type { Limits } from '../domain/limits.js'
+import type { LockStore } from '../domain/lock-store.js'
+import { bookingHandlers } from './booking.js'
+import { calendarHandlers } from './calendar-handlers.js'
+import { CalendarDirectory } from './calendars.js'
+import { ChangesReader } from './changes.js'
+import { ExpiryWarnings } from './expiring.js'
+import { FastPath, type LaneHealth } from './fast-path.js'
+import { LiveFeed } from './feed.js'
+import { Gate } from './gate.js'
+import { Granting } from './granting.js'
+import { Hovers } from './hovers.js'
+import type { RandomBytes } from './ids.js'
+import { lockingHandlers } from './locking.js'
+import { Purge } from './purge.js'
+import { SlotReader } from './reading.js'
+import { type ProvableLane, RedisHealth, type RedisHealthChange } from './redis-health.js'
+import type { Handlers } from './refusal.js'
+import { Resync, type ResyncLog } from './resync.js'
+import { Selecting } from './selecting.js'
+import { SessionQueues } from './session-queues.js'
+import { staffHandlers } from './staff.js'
+import { ServiceMonitor } from './status.js'
+import { Sweep } from './sweep.js'
+import { Tail } from './tail.js'
+import { realTimers, type Timers } from './timers.js'
+import { viewerTag } from './viewer-tag.js'
+
+export type Lane = FastLane & ProvableLane
+
+export interface ServiceParts {
+  store: LockStore
+  /** Absent: no Redis is configured. Called once, before anything is served. */
+  openLane?:
+    | ((listener: LiveListener, onGap: (calendars: CalendarId[], again: boolean) => void) => Lane)
+    | undefined
+  /** This is the only instance there is: nobody else's changes to look for. */
+  alone: boolean
+  limits: Limits
+  clock: Clock
+  random: Random
+  randomBytes: RandomBytes
+  timers?: Timers
+  log: ResyncLog
+  onRedisChange?: (change: RedisHealthChange) => void
+}
+
+export interface Service {
+  handlers: Handlers
+  feed: LiveFeed
+  monitor: ServiceMonitor
+  lane: Lane | undefined
+  /** For the metrics page: what each part counts. */
+  counts(): Record<string, number>
+  start(): void
+  /** Ends the timers first, then waits, bounded, for what is under way. The stores stay open. */
+  stop(): Promise<void>
+}
+
+const noLane: LaneHealth = { allows: () => false, record: () => {} }
+
+/** Puts the parts of this layer together. Nothing runs until `start`. */
+export function createService(parts: ServiceParts): Service {
+  const { store, limits, clock, random, randomBytes, alone, log } = parts
+  const timers = parts.timers ?? realTimers
+  const tagOf = viewerTag
+  const shared = { store, clock, timers, random }
+
+  // Redis speaks as soon as it is connected, which is never before this function has returned.
+  const lane = parts.openLane?.(
+    event => feed.receive(event),
+    (calendars, again) => {
+      if (again) resync.heardAgain(calendars)
+    }
+  )
+  const health =
+    lane &&
+    new RedisHealth({
+      lane,
+      clock,
+      random,
+      timers,
+      onChange: change => {
+        monitor.redisChanged()
+        // It may have come back empty, and whatever was published while it was out was heard by nobody.
+        if (change.to === 'green') resync.heardAgain()
+        parts.onRedisChange?.(change)
+      }
+    })
+  const fastPath = new FastPath(lane, health ?? noLane)
+  const feed = new LiveFeed({ store, fastPath, lane, timers })
+  const monitor = new ServiceMonitor({ store, redis: health, clock, timers })
+  const resync = new Resync({ store, feed, fastPath, clock, log })
+  const calendars = new CalendarDirectory(store, () => clock.monotonic())
+  const gate = new Gate({ store, clock, timers })
+  const sessions = new SessionQueues(timers)
+  const announcer = feed
+  const granting = new Granting({
+    store,
+    gate,
+    fastPath,
+    announcer,
+    requestResync: calendar => resync.request(calendar)
+  })
+  const hovers = new Hovers({ store, feed, fastPath, alone })
+  const reader = new SlotReader({ store, feed, hovers, calendars, tagOf, clock, timers })
+  const changes = new ChangesReader({ store, feed, hovers, reader, calendars, tagOf, timers })
+  const selecting = new Selecting({ store, feed, fastPath, calendars, limits, tagOf, alone, timers })
+  const sweep = new Sweep({ ...shared, feed })
+  const warnings = new ExpiryWarnings({ store, feed, clock, timers })
+  const purge = new Purge(shared)
+  const tail = alone ? undefined : new Tail({ store, feed, fastPath, clock, timers })
+
+  feed.listen((event, origin) => {
+    if (origin === 'here') return // who makes a change tells the gate and the directory itself
+    if (event.kind === 'slots') gate.learn(event.rows)
+    if (event.kind === 'calendar') calendars.forget(event.calendar)
+  })
+
+  const staff = { store, calendars, gate, announcer, tagOf, limits }
+  return {
+    handlers: {
+      ...lockingHandlers({
+        store,
+        calendars,
+        granting,
+        gate,
+        sessions,
+        announcer,
+        limits,
+        tagOf,
+        randomBytes
+      }),
+      ...bookingHandlers({ store, gate, announcer, randomBytes }),
+      ...staffHandlers({ ...staff, selections: calendar => hovers.live(calendar) }),
+      ...calendarHandlers({ store, calendars, announcer }),
+      ...reader.handlers(),
+      ...changes.handlers(),
+      ...selecting.handlers()
+    },
+    feed,
+    monitor,
+    lane,
+    counts: () => ({
+      tail_repaired: tail?.repaired ?? 0,
+      tail_snapshots: tail?.snapshots ?? 0,
+      tail_failed: tail?.failed ?? 0,
+      locks_swept: sweep.swept,
+      sweeps_failed: sweep.failed,
+      resyncs: resync.filled,
+      resyncs_failed: resync.failed,
+      expiry_warnings: warnings.warned,
+      rows_purged: purge.deleted,
+      hovers_kept_local: selecting.kept
+    }),
+    start() {
+      for (const part of [monitor, health, reader, changes, selecting, warnings, sweep, tail, purge])
+        part?.start()
+    },
+    async stop() {
+      changes.stop()
+      await Promise.all(
+        [health, monitor, reader, selecting, warnings, sweep, tail, purge].map(part => part?.stop())
+      )
+      await resync.stop()
+      await feed.stop()
+    }
+  }
+}
