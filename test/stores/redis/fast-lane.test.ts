@@ -1,4 +1,6 @@
 import t from 'tap'
+import type { SessionId } from '../../../src/domain/ids.js'
+import { bucketOf } from '../../../src/stores/redis/keys.js'
 import { until } from '../../helpers/process.js'
 import { RedisServer } from '../../helpers/redis.js'
 import {
@@ -84,18 +86,55 @@ t.test('a hover is listed for its time, ordered by seq, and gone when it ends', 
   t.strictSame(await lane.readSelections(clinic, nowMs), [])
 })
 
-t.test('what happens to a lock is heard where its owner is, and nowhere else', async t => {
+/** A session that shares its channel with this one. */
+function strangerInBucketOf(session: SessionId): SessionId {
+  for (;;) {
+    const stranger = newSession()
+    if (bucketOf(stranger) === bucketOf(session)) return stranger
+  }
+}
+
+t.test('what happens to a lock is heard where its owner is, and not by strangers', async t => {
   const [one, two] = [openLane(t, server.url), openLane(t, server.url)]
   await Promise.all([working(one), working(two)])
   const owner = newSession()
+  const stranger = strangerInBucketOf(owner)
   two.subscribeSession(owner)
-  await until(
-    'the bucket is subscribed',
-    async () => (await behind.pubsub('CHANNELS', 'test:session:*')).length > 0
-  )
+  const buckets = () => behind.pubsub('CHANNELS', 'test:session:*')
+  await until('the bucket is subscribed', async () => (await buckets()).length === 1)
   const lock = lockRecord(owner)
-  await one.publishLock(lockRecord(newSession()))
+  await one.publishLock(lockRecord(stranger))
   await one.publishLock(lock)
   await until('it was heard', () => two.events.length > 0)
   t.strictSame(two.events, [{ kind: 'lock', lock }])
+  t.equal(two.counters.eventsUnwanted, 1)
+})
+
+t.test('a channel that two sessions share is left with the second one', async t => {
+  const [one, two] = [openLane(t, server.url), openLane(t, server.url)]
+  await Promise.all([working(one), working(two)])
+  const stays = newSession()
+  const leaves = strangerInBucketOf(stays)
+  two.subscribeSession(leaves)
+  two.subscribeSession(stays)
+  const buckets = () => behind.pubsub('CHANNELS', 'test:session:*')
+  await until('the bucket is subscribed', async () => (await buckets()).length === 1)
+  two.unsubscribeSession(leaves)
+  const lock = lockRecord(stays)
+  await one.publishLock(lockRecord(leaves))
+  await one.publishLock(lock)
+  await until('it was heard', () => two.events.length > 0)
+  t.strictSame(two.events, [{ kind: 'lock', lock }])
+  two.unsubscribeSession(stays)
+  await until('nobody listens there', async () => (await buckets()).length === 0)
+})
+
+t.test('a reservation that came to nothing is taken back', async t => {
+  const lane = openLane(t, server.url)
+  await working(lane)
+  await fill(lane)
+  const lock = newLock()
+  await lane.reserve({ calendar: clinic, slots: [slotAt(9), slotAt(10)], lock })
+  await lane.unreserve({ calendar: clinic, slots: [slotAt(9), slotAt(10)], lock })
+  t.equal(await behind.exists(`test:{clinic}:lock:${slotAt(9)}`, `test:{clinic}:lock:${slotAt(10)}`), 0)
 })

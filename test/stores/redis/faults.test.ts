@@ -43,7 +43,11 @@ t.test('a reservation that a frozen server executes late leaves nothing', async 
   await working(lane)
   await fill(lane)
   const behind = server.client()
-  await behind.ping()
+  const executed = async (): Promise<number> =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await behind.info('commandstats'))?.[1])
+  // the server must know the script, or it would refuse the late one for not knowing it
+  await lane.reserve({ calendar: clinic, slots: [slotAt(11)], lock: newLock() })
+  const executedBefore = await executed()
 
   server.freeze()
   await t.rejects(reserveNine(lane), { reason: 'timeout', cause: Error })
@@ -58,34 +62,29 @@ t.test('a reservation that a frozen server executes late leaves nothing', async 
   await until('the deadline is over', () => clock.monotonic() - sentAt > 1_200)
   server.thaw()
 
-  t.strictSame(await twin, { status: 'RESERVED' }, 'without the deadline it would have been taken')
-  t.equal(await behind.exists(keyOfTwin), 1)
-  const executed = async (): Promise<number> =>
-    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await behind.info('commandstats'))?.[1])
-  await until('the late one was executed, too', async () => (await executed()) >= 3)
-  t.equal(await behind.exists(nine), 0)
+  t.strictSame(await twin, { status: 'RESERVED' })
+  await until('the late one was executed, too', async () => (await executed()) >= executedBefore + 2)
+  t.equal(await behind.exists(keyOfTwin), 1, 'without the deadline it takes the slot')
+  t.equal(await behind.exists(nine), 0, 'with it, it does not')
 })
 
-t.test(
-  'a server that came back empty is STALE, is told from the one before, and is filled again',
-  async t => {
-    const server = await RedisServer.start(t)
-    const lane = openLane(t, server.url)
-    await working(lane)
-    const lock = newLock()
-    const held = lockedRow(slotAt(9), 5, lock, clock.now() + 600_000)
-    const refill = () => lane.hydrate(clinic, async () => ({ rows: [held], nowMs: clock.now() }))
-    await refill()
-    t.match(await reserveNine(lane), { status: 'TAKEN' })
-    await server.restart()
-    await working(lane)
-    t.strictSame(await reserveNine(lane), { status: 'STALE' }, 'its silence is not taken for a free slot')
-    t.strictSame(await refill(), { filled: 1 })
-    t.strictSame(await reserveNine(lane), { status: 'TAKEN', slots: [slotAt(9)] })
-    await until('another process was noticed', () => lane.counters.serverChanges === 1)
-    t.match(lane.counters, { stale: 1, taken: 2, fills: 2 })
-  }
-)
+t.test('a server that came back empty is STALE, is noticed, and is filled again', async t => {
+  const server = await RedisServer.start(t)
+  const lane = openLane(t, server.url)
+  await working(lane)
+  const lock = newLock()
+  const held = lockedRow(slotAt(9), 5, lock, clock.now() + 600_000)
+  const refill = () => lane.hydrate(clinic, async () => ({ rows: [held], nowMs: clock.now() }))
+  await refill()
+  t.match(await reserveNine(lane), { status: 'TAKEN' })
+  await server.restart()
+  await working(lane)
+  t.strictSame(await reserveNine(lane), { status: 'STALE' }, 'its silence is not taken for a free slot')
+  t.strictSame(await refill(), { filled: 1 })
+  t.strictSame(await reserveNine(lane), { status: 'TAKEN', slots: [slotAt(9)] })
+  await until('another process was noticed', () => lane.counters.serverChanges === 1)
+  t.match(lane.counters, { stale: 1, taken: 2, fills: 2 })
+})
 
 t.test('a fill that another one overtook does not declare the calendar filled', async t => {
   const server = await RedisServer.start(t)
