@@ -1,0 +1,73 @@
+import t from 'tap'
+import {
+  addressGroup,
+  ConnectionCount,
+  MessageLimit,
+  perMinute,
+  TokenBucket
+} from '../../src/transport/limits.js'
+
+t.test('a bucket gives a burst, then as much as has come since', t => {
+  const bucket = new TokenBucket(10, 3, 0)
+  t.strictSame([bucket.take(0), bucket.take(0), bucket.take(0), bucket.take(0)], [true, true, true, false])
+  t.equal(bucket.waitMs(), 100)
+  t.equal(bucket.take(99), false)
+  t.equal(bucket.take(100), true)
+  t.strictSame(
+    [bucket.take(1e9), bucket.take(1e9), bucket.take(1e9), bucket.take(1e9)],
+    [true, true, true, false]
+  )
+  t.end()
+})
+
+const verdicts = (perSecond: number, sentPerSecond: number, seconds: number): Set<string> => {
+  const limit = new MessageLimit(perSecond, 0)
+  const heard = new Set<string>()
+  for (let n = 0; n < sentPerSecond * seconds; n++) heard.add(limit.take((n * 1_000) / sentPerSecond).verdict)
+  return heard
+}
+
+t.test(
+  'who keeps to the rate is never refused; half again too much is refused for ever; ten times as much is a flood',
+  t => {
+    t.strictSame([...verdicts(20, 20, 600)], ['ALLOWED'])
+    t.strictSame([...verdicts(20, 30, 600)], ['ALLOWED', 'REFUSED'])
+    t.ok(verdicts(20, 200, 10).has('FLOOD'))
+    t.end()
+  }
+)
+
+t.test('an address is counted by what one household has', t => {
+  t.equal(addressGroup('192.0.2.7'), '192.0.2.7')
+  t.equal(addressGroup('::ffff:192.0.2.7'), '192.0.2.7')
+  t.equal(addressGroup('2001:db8:1:2:3:4:5:6'), addressGroup('2001:db8:1:2::9'))
+  t.not(addressGroup('2001:db8:1:2::9'), addressGroup('2001:db8:1:3::9'))
+  t.equal(addressGroup('2001:db8::1'), '2001:db8:0:0::/64')
+  t.equal(addressGroup('::1'), '0:0:0:0::/64')
+  t.equal(addressGroup('fe80::1%eth0'), 'fe80:0:0:0::/64')
+  t.end()
+})
+
+t.test('a minute has so many requests per address, and 0 is off', async t => {
+  const limiter = perMinute(2)
+  t.match(await limiter.take('192.0.2.1'), { allowed: true, max: 2, remaining: 1 })
+  t.match(await limiter.take('192.0.2.1'), { allowed: true, remaining: 0 })
+  t.match(await limiter.take('192.0.2.1'), { allowed: false, remaining: 0, resetInMs: Number })
+  t.match(await limiter.take('192.0.2.2'), { allowed: true })
+  t.equal(await perMinute(0).take('192.0.2.1'), undefined)
+})
+
+t.test('connections of one address are counted up and down', t => {
+  const count = new ConnectionCount(2)
+  count.opened('192.0.2.1')
+  t.equal(count.full('192.0.2.1'), false)
+  count.opened('::ffff:192.0.2.1')
+  t.equal(count.full('192.0.2.1'), true)
+  t.equal(count.full('192.0.2.2'), false)
+  count.closed('192.0.2.1')
+  t.equal(count.full('192.0.2.1'), false)
+  const off = new ConnectionCount(0)
+  for (let n = 0; n < 100; n++) off.opened('192.0.2.1')
+  t.equal(off.full('192.0.2.1'), false)
+  t.end()
+})
