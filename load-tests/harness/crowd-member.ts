@@ -159,6 +159,11 @@ const handlers = {
     return { alive: answers.filter(answer => answer.ok).length, whyNot: whyNot.slice(0, 3) }
   },
 
+  /** Does nothing for so long; its load meanwhile is that of receiving. */
+  async receive({ forMs }: { forMs: number }): Promise<void> {
+    await pause(forMs)
+  },
+
   async received(): Promise<{ pushes: number; bytes: number }> {
     return visitors.reduce(
       (sum, { client }) => ({ pushes: sum.pushes + client.pushes, bytes: sum.bytes + client.bytes }),

@@ -12,9 +12,13 @@ export interface GeneratorLoad {
   lagP99Ms: number
   /** Of one core. */
   cpuShare: number
+  /** How long it was looked at. */
+  forMs: number
 }
 
 const beatMs = 5
+/** Whoever is asked for a moment is busy for all of it; that says nothing about the round. */
+const shareAfterMs = 500
 
 /** Measures how busy the load generator itself is: an answer that lay unread in it looks like a slow server. */
 export function watchOwnLoad(): () => GeneratorLoad {
@@ -33,9 +37,11 @@ export function watchOwnLoad(): () => GeneratorLoad {
     // a loop that was blocked to the very end never got to run its timer
     late.push(Math.max(0, nowMs() - due))
     const used = process.cpuUsage(startCpu)
+    const forMs = nowMs() - startMs
     return {
       lagP99Ms: percentile(late, 99),
-      cpuShare: (used.user + used.system) / 1000 / Math.max(1, nowMs() - startMs)
+      cpuShare: (used.user + used.system) / 1000 / Math.max(1, forMs),
+      forMs
     }
   }
 }
@@ -64,7 +70,7 @@ function readCpuTimes(): { total: number; steal: number } | undefined {
 export function voidReasons(loads: readonly GeneratorLoad[], stealShare: number): string[] {
   const reasons: string[] = []
   const lag = Math.max(...loads.map(load => load.lagP99Ms))
-  const cpu = Math.max(...loads.map(load => load.cpuShare))
+  const cpu = Math.max(0, ...loads.filter(load => load.forMs >= shareAfterMs).map(load => load.cpuShare))
   if (lag > lagP99MsMax) reasons.push(`generator late by ${lag.toFixed(0)} ms at p99`)
   if (cpu > generatorShareMax) reasons.push(`generator used ${(cpu * 100).toFixed(0)} % of its core`)
   if (stealShare > stealShareMax) reasons.push(`${(stealShare * 100).toFixed(0)} % of the machine stolen`)

@@ -23,7 +23,7 @@ const members = 2
 const rounds = 3
 /** Arriving, looking around, locking and the form take so long on average; then the next visit begins. */
 const visitMs = 30_000
-const warmUpMs = 10_000
+const warmUpMs = 20_000
 const pollerShare = 0.1
 const bookingsPerHour = 1_000
 /** The forerunners' promises, p99 in milliseconds. */

@@ -152,7 +152,7 @@ function forget(): void {
 }
 
 async function comeAndGo(visitor: Visitor, visitMs: number): Promise<void> {
-  await stay(visitor.random() * visitMs)
+  await stay((visitor.random() * visitMs) / 3)
   while (!leaving) await visit(visitor, visitMs)
 }
 

@@ -72,12 +72,12 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     }
     const slots = [...ends.keys()]
     const lastEnd = Math.max(...ends.values())
-    await pause(lastEnd - Date.now() + 50)
+    const receiving = await fleet.all('receive', () => ({ forMs: lastEnd - Date.now() + 100 }))
+    addLoads(receiving.loads)
     let lags: number[] = []
     let untold = 0
     await cameTrue(async () => {
-      const { values, loads } = await fleet.all('freedTimes', () => ({ slots }))
-      addLoads(loads)
+      const { values } = await fleet.all('freedTimes', () => ({ slots }))
       lags = slots.flatMap((slot, at) =>
         values.flatMap(value => [...value[at]!].map(t => t - ends.get(slot)!))
       )

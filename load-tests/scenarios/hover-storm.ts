@@ -82,10 +82,14 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     const quiet = await lockAtRate()
     const [before] = (await drains.all('received', () => undefined as never)).values
     const cpu = watchCpu({ server: cluster.pids.slotlock })
-    const [storm, hovered] = await Promise.all([lockAtRate(), hover()])
+    const [storm, hovered, drained] = await Promise.all([
+      lockAtRate(),
+      hover(),
+      drains.all('receive', () => ({ forMs }))
+    ])
     const cpuUs = cpu().server!
     const after = await drains.all('received', () => undefined as never)
-    addLoads([...hovered.loads, ...after.loads])
+    addLoads([...hovered.loads, ...drained.loads])
     const { sent, tookMs, refused, last } = hovered.values[0]!
     report.check('every hover is taken', Object.keys(refused).length === 0, JSON.stringify(refused), sent)
 
