@@ -260,7 +260,7 @@ export class LiveFeed {
       this.#store.receiveVersion(row.ver)
       const key = `${calendar} ${row.slot}`
       const known = this.#slotVersions.get(key)
-      if (known !== undefined && known >= row.ver) continue
+      if (!isNews(row.ver, known, origin)) continue
       this.#slotVersions.set(key, row.ver)
       newer.push(row)
     }
@@ -271,7 +271,7 @@ export class LiveFeed {
   #emitLock(lock: LockRecord, origin: Origin): boolean {
     this.#store.receiveVersion(lock.ver)
     const known = this.#lockVersions.get(lock.id)
-    if (known !== undefined && known >= lock.ver) return false
+    if (!isNews(lock.ver, known, origin)) return false
     this.#lockVersions.set(lock.id, lock.ver)
     this.#emit({ kind: 'lock', lock }, origin)
     return true
@@ -297,6 +297,13 @@ export class LiveFeed {
     this.#messages.add(sent)
   }
 }
+
+/**
+ * What was done here is told as done here even if the tail was quicker to read it than its own answer was to arrive:
+ * some who listen do something about their own changes only.
+ */
+const isNews = (ver: number, known: number | undefined, origin: Origin): boolean =>
+  known === undefined || ver > known || (ver === known && origin === 'here')
 
 function countUp<Key>(counts: Map<Key, number>, key: Key): boolean {
   const count = counts.get(key) ?? 0

@@ -104,7 +104,7 @@ export class Sweep {
       this.swept += ended.length
       for (const [calendar, some] of byCalendar(rows)) this.#feed.announceSlots(calendar, some)
       const now = this.#store.nowMs()
-      for (const lock of ended) {
+      for (const lock of ended.sort((a, b) => a.expiresAt - b.expiresAt)) {
         this.#own.delete(lock.id)
         this.#feed.announceLock(lock)
         this.lagMs = now - lock.expiresAt

@@ -38,10 +38,23 @@ t.test('a screen that shows whatever came last is right only behind the feed', a
   t.equal(inOrderOfArrival.at(-1)?.state, 'locked', 'without the version rule the older state would stay')
 })
 
+t.test('what was done here is told as done here, also when the tail was quicker', async t => {
+  const { feed, events } = await instance(t)
+  feed.watch(demo)
+  feed.absorb({ rows: [rowOf(0, 5)], locks: [], selections: [] })
+  feed.announceSlots(demo, [rowOf(0, 5)])
+  t.same(
+    events.map(({ origin }) => origin),
+    ['elsewhere', 'here']
+  )
+  feed.announceSlots(demo, [rowOf(0, 4)])
+  t.equal(events.length, 2, 'unless something newer is known')
+})
+
 t.test('of rows that come together, the newer ones are told', async t => {
   const { feed, events } = await instance(t)
   feed.announceSlots(demo, [rowOf(0, 5)])
-  feed.announceSlots(demo, [rowOf(0, 5), rowOf(1, 6)])
+  feed.receive({ kind: 'slots', calendar: demo, rows: [rowOf(0, 5), rowOf(1, 6)] })
   const last = events.at(-1)?.event
   t.same(last?.kind === 'slots' ? last.rows.map(row => row.slot) : [], [slot(1)])
 })

@@ -157,7 +157,7 @@ for (const late of [true, false]) {
       const here = await instance(t, { time, path })
       const there = await instance(t, { time, path, wrap: hiding(hidden, time) })
       there.feed.watch(demo)
-      const tail = tailOf(t, there, time, late ? {} : { lateIntervalMs: Number.POSITIVE_INFINITY })
+      const tail = tailOf(t, there, time, late ? {} : { lateIntervalMs: 1e12 })
       tail.start()
       await time.step(5_000)
       await grant(here, 'a', [0], { silent: true })
