@@ -10,7 +10,7 @@ import {
   type WireError
 } from '../protocol/index.js'
 import type { SessionView } from '../protocol/schemas.js'
-import { check, parseJson } from '../protocol/validate.js'
+import { check } from '../protocol/validate.js'
 import type { Caller } from '../service/caller.js'
 import type { Refusal } from '../service/refusal.js'
 import type { Claims } from '../service/tokens.js'
@@ -18,9 +18,11 @@ import type { ConnectionContext } from './connection-context.js'
 import { operationsByMessage, type ServedOperation } from './dispatch.js'
 import { textFrame, writeFrame } from './frame.js'
 import type { Member } from './hub.js'
+import { Interests } from './interests.js'
 import { MessageLimit } from './limits.js'
+import { type Message, readMessage } from './message.js'
 import { type Changes, Outbox, type OutboxBound, type OutboxOwner } from './outbox.js'
-import { internal, wireErrorOf } from './problem.js'
+import { internal, invalidFields, wireErrorOf } from './problem.js'
 import { calendarsPerConnectionMax, inFlightPerConnectionMax } from './settings.js'
 
 /**
@@ -44,26 +46,18 @@ import { calendarsPerConnectionMax, inFlightPerConnectionMax } from './settings.
  */
 type State = 'GREETING' | 'OPENING' | 'OPEN' | 'LEAVING' | 'GONE'
 
-interface Message {
-  id: MessageId
-  type: string
-  /** All members of the frame; the check picks those that the operation has. */
-  params: object
-}
-
 /** How soon who meets a bound of this connection may try again. */
 const busyRetryAfterMs = 100
 const closeReasonBytesMax = 123
 
 export class Connection implements Member, OutboxOwner {
   readonly outbox: Outbox
+  readonly #interests = new Interests()
   #state: State = 'GREETING'
   #claims: Claims | undefined
   #caller: Caller | undefined
   #limit: MessageLimit | undefined
   #early: Message[] | undefined
-  #watched: Map<CalendarId, number> | undefined
-  #hovered: Set<CalendarId> | undefined
   #inFlight = 0
   #pingsMissed = 0
   #farewell: (() => void) | undefined
@@ -98,7 +92,7 @@ export class Connection implements Member, OutboxOwner {
   }
 
   hovers(calendar: CalendarId): boolean {
-    return this.#hovered?.has(calendar) === true
+    return this.#interests.hovers(calendar)
   }
 
   // --- what comes in
@@ -115,12 +109,7 @@ export class Connection implements Member, OutboxOwner {
       this.leave(closeCodes.policy, 'flood')
       return
     }
-    const parsed = parseJson(data.toString('utf8'))
-    if (!parsed.ok) {
-      this.#refuseFrame(null, `the frame ${parsed.problem}`)
-      return
-    }
-    const message = asMessage(parsed.value)
+    const message = readMessage(data)
     if ('problem' in message) {
       this.#refuseFrame(message.id, message.problem)
       return
@@ -192,8 +181,8 @@ export class Connection implements Member, OutboxOwner {
     const { sessions, sessionLimiter } = this.#context
     const checked = check(connectionMessages.hello.params, params)
     if (!checked.ok) {
-      const [first] = checked.fields
-      this.#refuseFrame(id, `${first?.field}: ${first?.problem}`)
+      this.#refuse(id, invalidFields(checked.fields))
+      this.leave(closeCodes.policy, 'no hello')
       return false
     }
     const given = checked.value.token
@@ -277,10 +266,10 @@ export class Connection implements Member, OutboxOwner {
       })
   }
 
-  async #request({ id, params }: Message, operation: ServedOperation): Promise<void> {
-    const undo = this.#prepare(operation, params)
-    if (undo === 'FULL') {
-      this.#refuse(id, {
+  async #request(message: Message, operation: ServedOperation): Promise<void> {
+    const calendar = this.#interestIn(operation, message.params)
+    if (calendar !== undefined && !this.#beginInterest(operation, calendar)) {
+      this.#refuse(message.id, {
         code: 'LIMIT_EXCEEDED',
         message: 'Too many calendars on one connection',
         details: { limit: 'calendarsPerConnection', max: calendarsPerConnectionMax }
@@ -288,6 +277,7 @@ export class Connection implements Member, OutboxOwner {
       return
     }
     const requestId = this.#context.newRequestId()
+    const { params } = message
     const caller = this.#caller!
     const outcome = await this.#context.dispatcher.dispatch({
       operation,
@@ -296,74 +286,52 @@ export class Connection implements Member, OutboxOwner {
       face: 'ws',
       requestId
     })
-    if (operation === 'select' && outcome.ok)
-      this.#noteHover(params as { calendar: CalendarId; slot: unknown })
+    if (calendar !== undefined) this.#endInterest(operation, calendar, params, outcome.ok)
     if (outcome.ok) {
-      this.#answer(id, outcome.value)
-      return
+      this.#answer(message.id, outcome.value)
+    } else {
+      this.#refuse(message.id, outcome.refusal, outcome.refusal.code === 'INTERNAL' ? requestId : undefined)
     }
-    undo?.()
-    this.#refuse(id, outcome.refusal, outcome.refusal.code === 'INTERNAL' ? requestId : undefined)
   }
 
-  /**
-   * Subscribes before the snapshot is read, so that no change falls between the two: one that comes before the
-   * answer is told by its version. Answers how to take that back when the read is refused.
-   */
-  #prepare(operation: ServedOperation, params: object): (() => void) | 'FULL' | undefined {
+  /** The calendar that a good watch or hover is about; anything else the dispatcher will refuse. */
+  #interestIn(operation: ServedOperation, params: object): CalendarId | undefined {
     if (operation !== 'readSlots' && operation !== 'select') return undefined
     const checked = check(operations[operation].params, params)
     if (!checked.ok) return undefined
     const calendar = checked.value.calendar as CalendarId
     const covered = this.#claims?.calendars
-    if (covered !== undefined && !covered.includes(calendar)) return undefined
-    if (operation === 'select') {
-      const full = !this.hovers(calendar) && (this.#hovered?.size ?? 0) >= calendarsPerConnectionMax
-      return full ? 'FULL' : undefined
+    return covered === undefined || covered.includes(calendar) ? calendar : undefined
+  }
+
+  #beginInterest(operation: ServedOperation, calendar: CalendarId): boolean {
+    if (operation === 'select') return !this.#interests.hoversFull(calendar)
+    const begun = this.#interests.beginWatch(calendar)
+    if (begun === 'NEW') this.#context.hub.watch(this, calendar)
+    return begun !== 'FULL'
+  }
+
+  #endInterest(operation: ServedOperation, calendar: CalendarId, params: object, ok: boolean): void {
+    if (operation === 'readSlots') {
+      if (this.#interests.endWatch(calendar, ok) === 'ENDED') this.#context.hub.unwatch(this, calendar)
+      return
     }
-    this.#watched ??= new Map()
-    const before = this.#watched.get(calendar)
-    if (before === undefined && this.#watched.size >= calendarsPerConnectionMax) return 'FULL'
-    const generation = (before ?? 0) + 1
-    this.#watched.set(calendar, generation)
-    if (before !== undefined) return undefined
-    this.#context.hub.watch(this, calendar)
-    // Only if nobody watched again meanwhile: that one's answer is still to come.
-    return () => {
-      if (this.#watched?.get(calendar) === generation) this.#stopWatching(calendar)
-    }
+    if (!ok) return
+    if ((params as { slot?: unknown }).slot === null) this.#interests.unhover(calendar)
+    // The client left while its hover was on the way: nobody else would take it back.
+    else if (this.#state === 'GONE') this.#context.dropHover(this.#caller!, calendar)
+    else this.#interests.hover(calendar)
   }
 
   #unwatch({ id, params }: Message): void {
     const checked = check(connectionMessages.unwatch.params, params)
     if (!checked.ok) {
-      this.#refuse(id, {
-        code: 'INVALID_REQUEST',
-        message: 'calendar: is not one',
-        details: { fields: checked.fields }
-      })
+      this.#refuse(id, invalidFields(checked.fields))
       return
     }
-    this.#stopWatching(checked.value.calendar as CalendarId)
+    const calendar = checked.value.calendar as CalendarId
+    if (this.#interests.unwatch(calendar)) this.#context.hub.unwatch(this, calendar)
     this.#answer(id, { unwatched: true })
-  }
-
-  #stopWatching(calendar: CalendarId): void {
-    if (this.#watched?.delete(calendar) === true) this.#context.hub.unwatch(this, calendar)
-  }
-
-  #noteHover({ calendar, slot }: { calendar: CalendarId; slot: unknown }): void {
-    if (slot === null) {
-      this.#hovered?.delete(calendar)
-      return
-    }
-    // The client left while its hover was on the way: nobody else would take it back.
-    if (this.#state === 'GONE') {
-      this.#context.dropHover(this.#caller!, calendar)
-      return
-    }
-    this.#hovered ??= new Set()
-    this.#hovered.add(calendar)
   }
 
   // --- what goes out
@@ -450,16 +418,17 @@ export class Connection implements Member, OutboxOwner {
     if (this.#state === 'GONE') return
     this.#state = 'GONE'
     const { hub } = this.#context
-    for (const calendar of this.#watched?.keys() ?? []) hub.unwatch(this, calendar)
-    this.#watched = undefined
+    for (const calendar of [...this.#interests.watched]) {
+      this.#interests.unwatch(calendar)
+      hub.unwatch(this, calendar)
+    }
     if (this.#claims === undefined) return
     hub.leave(this, this.#claims.session)
-    for (const calendar of this.#hovered ?? []) {
+    for (const calendar of this.#interests.hovered) {
       // The same visitor may be hovering in another tab; a selection belongs to the session, not to the socket.
       const elsewhere = [...hub.membersOf(this.#claims.session)].some(other => other.hovers(calendar))
       if (!elsewhere) this.#context.dropHover(this.#caller!, calendar)
     }
-    this.#hovered = undefined
   }
 
   // --- outbox
@@ -484,19 +453,3 @@ export class Connection implements Member, OutboxOwner {
     return this.#context.clock.monotonic()
   }
 }
-
-function asMessage(value: unknown): Message | { id: MessageId | null; problem: string } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { id: null, problem: 'a frame is one JSON object' }
-  }
-  const { id, type } = value as { id?: unknown; type?: unknown }
-  if (!isMessageId(id))
-    return { id: null, problem: 'id: must be a safe integer or a string of 1 to 64 characters' }
-  if (typeof type !== 'string') return { id, problem: 'type: is required' }
-  return { id, type, params: value }
-}
-
-const isMessageId = (id: unknown): id is MessageId =>
-  typeof id === 'number'
-    ? Number.isSafeInteger(id)
-    : typeof id === 'string' && id.length > 0 && id.length <= 64

@@ -7,7 +7,7 @@ import type { Caller } from '../service/caller.js'
 import { type Handlers, type Outcome, type Refusal, refuse } from '../service/refusal.js'
 import { refusalOf } from '../service/store-refusal.js'
 import type { Metrics } from './metrics.js'
-import { internal } from './problem.js'
+import { internal, invalidFields } from './problem.js'
 
 /**
  * The way every operation goes, whichever face it came through: may this caller ask at all, is what is asked well
@@ -72,12 +72,7 @@ export class Dispatcher {
     const refusal = refusedAccess(spec.access, caller)
     if (refusal !== undefined) return { ok: false, refusal }
     const checked = check(spec.params, params)
-    if (!checked.ok) {
-      const [first] = checked.fields
-      return refuse('INVALID_REQUEST', `${first?.field}: ${first?.problem}`, {
-        details: { fields: checked.fields }
-      })
-    }
+    if (!checked.ok) return { ok: false, refusal: invalidFields(checked.fields) }
     const uncovered = refusedCalendar(caller, checked.value)
     if (uncovered !== undefined) return { ok: false, refusal: uncovered }
     if (this.draining && operation === 'lock') {

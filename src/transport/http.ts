@@ -6,6 +6,7 @@ import type { Outcome, Refusal } from '../service/refusal.js'
 import type { Dispatcher, ServedOperation } from './dispatch.js'
 import { sendRefusal } from './http-errors.js'
 import type { RateLimiter } from './limits.js'
+import { invalidFields } from './problem.js'
 import type { Sessions } from './sessions.js'
 import { bodyBytesMax, calendarBodyBytesMax } from './settings.js'
 
@@ -147,11 +148,7 @@ function paramsOf(spec: OperationSpec, request: FastifyRequest): Outcome<Record<
 
 const invalidParam = (field: string, problem: string): { ok: false; refusal: Refusal } => ({
   ok: false,
-  refusal: {
-    code: 'INVALID_REQUEST',
-    message: `${field}: ${problem}`,
-    details: { fields: [{ field, problem }] }
-  }
+  refusal: invalidFields([{ field, problem }])
 })
 
 async function countRequest(

@@ -1,5 +1,6 @@
 import { errorCodes } from '../protocol/codes.js'
 import type { Problem, WireError } from '../protocol/schemas.js'
+import type { FieldProblem } from '../protocol/validate.js'
 import type { Refusal } from '../service/refusal.js'
 
 /** How a refusal looks on the wire: the same members on both faces, and on HTTP those of RFC 9457 beside them. */
@@ -31,4 +32,10 @@ export function problemOf(refusal: Refusal, requestId?: string): Problem {
 export const internal: Refusal = {
   code: 'INTERNAL',
   message: 'Something went wrong here; the request id finds it in the log'
+}
+
+/** The first problem in the message, all of them in the details. */
+export function invalidFields(fields: FieldProblem[]): Refusal {
+  const [first] = fields
+  return { code: 'INVALID_REQUEST', message: `${first?.field}: ${first?.problem}`, details: { fields } }
 }

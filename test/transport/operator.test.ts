@@ -106,7 +106,7 @@ t.test('the reference is served, works under its own security policy, and is wha
   t.notMatch(policy, /upgrade-insecure-requests/)
   t.notOk(/<script(?![^>]*\bsrc=)[^>]*>\s*\S/.test(html), 'no script inside the page')
   for (const [, source] of html.matchAll(/<script[^>]*\bsrc="([^"]+)"/g)) {
-    t.equal((await fetch(new URL(source!, page.url))).status, 200, source)
+    t.equal((await fetch(new URL(source!, page.url))).status, 200, source!)
   }
   const openApi = await (await fetch(`${url}/v1/openapi.json`)).json()
   t.match(openApi, { openapi: '3.1.0', info: { version: '0.0.0-test' } })

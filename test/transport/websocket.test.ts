@@ -369,6 +369,27 @@ t.test('a watch that is refused leaves no subscription, and unwatch ends one', a
   await client.end()
 })
 
+t.test('two watches of one calendar that are both refused leave no subscription either', async t => {
+  const waiting: (() => void)[] = []
+  const { ws, feed } = await serve(t, {
+    handlers: {
+      readSlots: () =>
+        new Promise(resolve => waiting.push(() => resolve(refuse('CALENDAR_NOT_FOUND', 'no such calendar'))))
+    }
+  })
+  const client = await WsClient.open(ws)
+  client.send({ id: 'a', type: 'watch', ...range })
+  client.send({ id: 'b', type: 'watch', ...range })
+  await until('both are being read', () => waiting.length === 2)
+  waiting[0]!()
+  await client.answerTo('a')
+  t.equal(feed.watched.get(calendar), 1, 'the other may still succeed')
+  waiting[1]!()
+  await client.answerTo('b')
+  t.equal(feed.watched.get(calendar), 0)
+  await client.end()
+})
+
 t.test('a connection watches a bounded number of calendars', async t => {
   const { ws } = await serve(t)
   const client = await WsClient.open(ws)

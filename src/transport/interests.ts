@@ -1,0 +1,77 @@
+import type { CalendarId } from '../domain/ids.js'
+import { calendarsPerConnectionMax } from './settings.js'
+
+interface Watch {
+  /** Snapshots of it that are being read. */
+  pending: number
+  /** One of them was answered: the client counts on the pushes. */
+  confirmed: boolean
+}
+
+/**
+ * The calendars that one connection watches, and those it hovers in. Nothing is made until there is one: most of ten
+ * thousand idle sockets watch a single calendar and hover nowhere.
+ *
+ * A watch begins before its snapshot is read, so that no change falls between the two. If the read is refused it ends
+ * again, unless another read of the same calendar is on its way or was answered before.
+ */
+export class Interests {
+  #watched: Map<CalendarId, Watch> | undefined
+  #hovered: Set<CalendarId> | undefined
+
+  get watched(): Iterable<CalendarId> {
+    return this.#watched?.keys() ?? []
+  }
+
+  get hovered(): Iterable<CalendarId> {
+    return this.#hovered ?? []
+  }
+
+  hovers(calendar: CalendarId): boolean {
+    return this.#hovered?.has(calendar) === true
+  }
+
+  /** NEW: nobody watched it here before. FULL: it would be one too many, and nothing was done. */
+  beginWatch(calendar: CalendarId): 'NEW' | 'KNOWN' | 'FULL' {
+    this.#watched ??= new Map()
+    const known = this.#watched.get(calendar)
+    if (known !== undefined) {
+      known.pending++
+      return 'KNOWN'
+    }
+    if (this.#watched.size >= calendarsPerConnectionMax) return 'FULL'
+    this.#watched.set(calendar, { pending: 1, confirmed: false })
+    return 'NEW'
+  }
+
+  /** The snapshot was read or refused. ENDED: nobody is interested any more. */
+  endWatch(calendar: CalendarId, answered: boolean): 'GOES_ON' | 'ENDED' {
+    const watch = this.#watched?.get(calendar)
+    // Unwatched while its snapshot was on the way.
+    if (watch === undefined) return 'GOES_ON'
+    watch.pending--
+    watch.confirmed ||= answered
+    if (watch.confirmed || watch.pending > 0) return 'GOES_ON'
+    this.#watched?.delete(calendar)
+    return 'ENDED'
+  }
+
+  /** False: it was not watched. */
+  unwatch(calendar: CalendarId): boolean {
+    return this.#watched?.delete(calendar) === true
+  }
+
+  /** Whether another hover would be one too many. */
+  hoversFull(calendar: CalendarId): boolean {
+    return !this.hovers(calendar) && (this.#hovered?.size ?? 0) >= calendarsPerConnectionMax
+  }
+
+  hover(calendar: CalendarId): void {
+    this.#hovered ??= new Set()
+    this.#hovered.add(calendar)
+  }
+
+  unhover(calendar: CalendarId): void {
+    this.#hovered?.delete(calendar)
+  }
+}
