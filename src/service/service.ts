@@ -85,6 +85,7 @@ export function createService(parts: ServiceParts): Service {
       timers,
       onChange: change => {
         monitor.redisChanged()
+        tail?.redisChanged()
         // It may have come back empty, and whatever was published while it was out was heard by nobody.
         if (change.to === 'green') resync.heardAgain()
         parts.onRedisChange?.(change)
