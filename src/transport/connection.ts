@@ -2,14 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { CalendarId } from '../domain/ids.js'
 import { type CloseCode, closeCodes } from '../protocol/codes.js'
-import {
-  connectionMessages,
-  type MessageId,
-  operations,
-  type Push,
-  type WireError
-} from '../protocol/index.js'
-import type { SessionView } from '../protocol/schemas.js'
+import { connectionMessages, type MessageId, type Push, type WireError } from '../protocol/index.js'
 import { check } from '../protocol/validate.js'
 import type { Caller } from '../service/caller.js'
 import type { Refusal } from '../service/refusal.js'
@@ -17,8 +10,9 @@ import type { Claims } from '../service/tokens.js'
 import type { ConnectionContext } from './connection-context.js'
 import { operationsByMessage, type ServedOperation } from './dispatch.js'
 import { textFrame, writeFrame } from './frame.js'
+import { greet } from './greeting.js'
 import type { Member } from './hub.js'
-import { Interests } from './interests.js'
+import { Interests, interestOf } from './interests.js'
 import { MessageLimit } from './limits.js'
 import { type Message, readMessage } from './message.js'
 import { type Changes, Outbox, type OutboxBound, type OutboxOwner } from './outbox.js'
@@ -164,65 +158,31 @@ export class Connection implements Member, OutboxOwner {
 
   async #hello(message: Message): Promise<void> {
     try {
-      const opened = await this.#open(message)
-      if (opened && (this.#state as State) === 'OPENING') {
-        this.#state = 'OPEN'
-        const early = this.#early ?? []
-        this.#early = undefined
-        for (const next of early) this.#take(next)
+      const greeting = await greet(message.params, this.#address, this.#context)
+      if (this.#state !== 'OPENING') return
+      if (greeting.status === 'TURNED_AWAY') {
+        this.#refuse(message.id, greeting.refusal)
+        this.leave(greeting.close, greeting.reason, greeting.reconnectInMs)
+        return
       }
+      this.#enter(greeting.claims, greeting.view.resumed)
+      this.#answer(message.id, greeting.view)
     } catch (error) {
       this.#bug(message, error)
       this.leave(closeCodes.overloaded, 'internal error')
+      return
     }
+    this.#state = 'OPEN'
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const next of early) this.#take(next)
   }
 
-  async #open({ id, params }: Message): Promise<boolean> {
-    const { sessions, sessionLimiter } = this.#context
-    const checked = check(connectionMessages.hello.params, params)
-    if (!checked.ok) {
-      this.#refuse(id, invalidFields(checked.fields))
-      this.leave(closeCodes.policy, 'no hello')
-      return false
-    }
-    const given = checked.value.token
-    const verified = given === undefined ? undefined : sessions.verify(given)
-    if (verified?.status === 'INVALID') {
-      this.#refuse(id, { code: 'UNAUTHENTICATED', message: 'This token was not given out here' })
-      this.leave(closeCodes.tokenNotOurs, 'token not ours')
-      return false
-    }
-    if (given !== undefined && verified?.status === 'VALID') {
-      this.#enter(id, sessions.resume(given, verified.claims))
-      return true
-    }
-    const rate = await sessionLimiter.take(this.#address)
-    if (rate?.allowed === false) {
-      const retryAfterMs = rate.resetInMs
-      this.#refuse(id, {
-        code: 'RATE_LIMITED',
-        message: 'Too many new sessions from this address',
-        retryAfterMs
-      })
-      this.leave(closeCodes.overloaded, 'too many new sessions', retryAfterMs)
-      return false
-    }
-    if (this.#state !== 'OPENING') return false
-    this.#enter(id, sessions.open())
-    return true
-  }
-
-  #enter(id: MessageId, { view, claims }: { view: SessionView; claims: Claims }): void {
+  #enter(claims: Claims, resumed: boolean): void {
+    const { session, role, calendars } = claims
     this.#claims = claims
-    this.#caller = {
-      session: claims.session,
-      role: claims.role,
-      calendars: claims.calendars,
-      address: this.#address,
-      userAgent: this.#userAgent
-    }
-    this.#context.hub.enter(this, claims.session, view.resumed)
-    this.#answer(id, view)
+    this.#caller = { session, role, calendars, address: this.#address, userAgent: this.#userAgent }
+    this.#context.hub.enter(this, session, resumed)
   }
 
   // --- requests
@@ -267,7 +227,7 @@ export class Connection implements Member, OutboxOwner {
   }
 
   async #request(message: Message, operation: ServedOperation): Promise<void> {
-    const calendar = this.#interestIn(operation, message.params)
+    const calendar = interestOf(operation, message.params, this.#claims?.calendars)
     if (calendar !== undefined && !this.#beginInterest(operation, calendar)) {
       this.#refuse(message.id, {
         code: 'LIMIT_EXCEEDED',
@@ -292,16 +252,6 @@ export class Connection implements Member, OutboxOwner {
     } else {
       this.#refuse(message.id, outcome.refusal, outcome.refusal.code === 'INTERNAL' ? requestId : undefined)
     }
-  }
-
-  /** The calendar that a good watch or hover is about; anything else the dispatcher will refuse. */
-  #interestIn(operation: ServedOperation, params: object): CalendarId | undefined {
-    if (operation !== 'readSlots' && operation !== 'select') return undefined
-    const checked = check(operations[operation].params, params)
-    if (!checked.ok) return undefined
-    const calendar = checked.value.calendar as CalendarId
-    const covered = this.#claims?.calendars
-    return covered === undefined || covered.includes(calendar) ? calendar : undefined
   }
 
   #beginInterest(operation: ServedOperation, calendar: CalendarId): boolean {

@@ -1,4 +1,7 @@
 import type { CalendarId } from '../domain/ids.js'
+import { operations } from '../protocol/operations.js'
+import { check } from '../protocol/validate.js'
+import type { ServedOperation } from './dispatch.js'
 import { calendarsPerConnectionMax } from './settings.js'
 
 interface Watch {
@@ -6,6 +9,19 @@ interface Watch {
   pending: number
   /** One of them was answered: the client counts on the pushes. */
   confirmed: boolean
+}
+
+/** The calendar that a good watch or hover is about. Anything else is for the dispatcher, which will refuse it. */
+export function interestOf(
+  operation: ServedOperation,
+  params: object,
+  covered: readonly CalendarId[] | undefined
+): CalendarId | undefined {
+  if (operation !== 'readSlots' && operation !== 'select') return undefined
+  const checked = check(operations[operation].params, params)
+  if (!checked.ok) return undefined
+  const calendar = checked.value.calendar as CalendarId
+  return covered === undefined || covered.includes(calendar) ? calendar : undefined
 }
 
 /**
