@@ -29,6 +29,8 @@ const factsMax = 20_000
 
 /** What one attempt at a change is made of: fixed before anything is sent, so that one round trip is enough. */
 export interface Stamp {
+  /** On the monotonic clock. */
+  madeAt: number
   nowMs: number
   ver: number
   deadlineMs: number
@@ -65,6 +67,7 @@ export class StoreContext {
   stamp(): Stamp {
     const nowMs = Math.floor(this.db.nowMs())
     return {
+      madeAt: this.db.monotonicMs(),
       nowMs,
       ver: this.versions.next(),
       deadlineMs: nowMs + this.settings.deadlineMs,
@@ -92,17 +95,14 @@ export class StoreContext {
   }
 
   /**
-   * The change was outside its time. Either it really was late, or the clock was estimated wrongly: then, once the
-   * clock was read again, it is worth another attempt.
+   * The change was outside its time. Either it really was late, or the clock was estimated wrongly: then, now that it
+   * was read again, it is worth another attempt.
    */
   async late(stamp: Stamp, last: boolean): Promise<boolean> {
-    const before = this.db.nowMs() - stamp.nowMs
-    const estimated = this.db.nowMs()
     await this.db.ping()
-    const corrected = Math.abs(this.db.nowMs() - estimated)
-    // what passed in between is real time and no correction; a round trip is far below the error that matters
-    if (!last && before < this.settings.deadlineMs && corrected > this.settings.clockErrorMaxMs / 2)
-      return false
+    const elapsedMs = this.db.monotonicMs() - stamp.madeAt
+    const wrongByMs = Math.abs(this.db.nowMs() - stamp.nowMs - elapsedMs)
+    if (!last && wrongByMs > this.settings.clockErrorMaxMs / 2) return false
     this.stats.late += 1
     return true
   }

@@ -58,8 +58,11 @@ export interface Database {
 
   migrate(): Promise<void>
 
-  /** The database's clock as best known here. */
+  /** The database's clock as best known here; may have a fraction. */
   nowMs(): number
+
+  /** This process' clock that never steps. */
+  monotonicMs(): number
 
   /** Asks the database for its clock again. */
   ping(): Promise<{ nowMs: number; latencyMs: number }>

@@ -59,7 +59,7 @@ export class SqlLockStore implements LockStore {
   }
 
   nowMs(): number {
-    return this.#context.db.nowMs()
+    return Math.floor(this.#context.db.nowMs())
   }
 
   receiveVersion(ver: number): void {

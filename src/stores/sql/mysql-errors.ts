@@ -95,17 +95,21 @@ export function keepsConnection(failure: Failure): boolean {
 /** For a request that was sent. `writes`: it might have changed something. */
 export function storeErrorOf(error: unknown, writes: boolean): StoreError {
   const failure = failureOf(error)
+  forgetStatement(error)
   const said = error instanceof Error ? error.message : String(error)
   switch (failure) {
     case 'deadlock':
     case 'busy':
       return new StoreBusy(`the database had no room: ${said}`, { cause: error })
     case 'unavailable':
-      return new StoreUnavailable(`the database refuses to work: ${said}`, { cause: error })
+      return new StoreUnavailable(`the database refuses to work: ${said}`, { cause: error, reason: 'other' })
     case 'lost':
       return writes
         ? new OutcomeUnknown(`the database's answer was lost: ${said}`, { cause: error })
-        : new StoreUnavailable(`the database did not answer: ${said}`, { cause: error })
+        : new StoreUnavailable(`the database did not answer: ${said}`, {
+            cause: error,
+            reason: error instanceof QueryTimeout ? 'timeout' : 'connection'
+          })
     case 'duplicate':
     case 'refused':
     case 'contract':
@@ -119,5 +123,13 @@ export function storeErrorOf(error: unknown, writes: boolean): StoreError {
 export function connectError(error: unknown): StoreUnavailable {
   const said =
     error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error)
-  return new StoreUnavailable(`cannot connect to the database: ${said}`, { cause: error })
+  return new StoreUnavailable(`cannot connect to the database: ${said}`, {
+    cause: error,
+    reason: 'connection'
+  })
+}
+
+/** The driver hangs the whole statement on its errors: names, notes and addresses, on their way to a log. */
+function forgetStatement(error: unknown): void {
+  if (error instanceof Error && 'sql' in error) delete error.sql
 }

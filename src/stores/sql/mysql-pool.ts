@@ -42,8 +42,7 @@ export class MysqlPool {
 
   /** Throws StoreBusy when all connections stay in use, StoreUnavailable when there are none to be had. */
   acquire(timeoutMs: number): Promise<MysqlConnection> {
-    if (this.#closed)
-      return Promise.reject(new StoreUnavailable('the connections to the database were closed'))
+    if (this.#closed) return Promise.reject(closedError())
     const connection = this.#takeIdle()
     if (connection !== undefined) return Promise.resolve(connection)
     if (this.#waiters.size >= this.#options.waitersMax) {
@@ -57,7 +56,9 @@ export class MysqlPool {
         reject(
           this.#lent > 0
             ? new StoreBusy(`all ${this.#lent} connections to the database are in use`)
-            : new StoreUnavailable(`no connection to the database within ${timeoutMs} ms`)
+            : new StoreUnavailable(`no connection to the database within ${timeoutMs} ms`, {
+                reason: 'timeout'
+              })
         )
       }, timeoutMs)
       const waiter: Waiter = {
@@ -87,8 +88,7 @@ export class MysqlPool {
   /** Waits for what is under way, `boundMs` at most. */
   async close(boundMs: number): Promise<void> {
     this.#closed = true
-    for (const waiter of this.#waiters)
-      waiter.reject(new StoreUnavailable('the connections to the database were closed'))
+    for (const waiter of this.#waiters) waiter.reject(closedError())
     this.#waiters.clear()
     const goodbyes = this.#idle.splice(0).map(connection => connection.end())
     if (this.#lent > 0) {
@@ -162,3 +162,6 @@ export class MysqlPool {
     if (index >= 0) this.#idle.splice(index, 1)
   }
 }
+
+const closedError = (): StoreUnavailable =>
+  new StoreUnavailable('the connections to the database were closed', { reason: 'connection' })

@@ -79,6 +79,10 @@ export class MysqlDatabase implements Database {
     return this.#dbClock.nowMs()
   }
 
+  monotonicMs(): number {
+    return this.#options.clock.monotonic()
+  }
+
   async ping(): Promise<{ nowMs: number; latencyMs: number }> {
     const { clock, connectTimeoutMs } = this.#options
     const from = clock.monotonic()
@@ -198,7 +202,8 @@ export class MysqlDatabase implements Database {
   }
 }
 
-function textOfStatement(statement: Statement): string {
+/** The statement as it travels. */
+export function textOfStatement(statement: Statement): string {
   const { parts, names } = compile(statement.text)
   let text = parts[0]!
   names.forEach((name, index) => {

@@ -25,7 +25,7 @@ export async function putSelection(context: StoreContext, selection: Selection):
         viewer: selection.viewer,
         slot: selection.slot ?? '',
         seq: selection.seq,
-        expires: Math.min(selection.expiresAt, stamp.nowMs + selectionRowTtlMaxMs)
+        expires: Math.min(Math.floor(selection.expiresAt), stamp.nowMs + selectionRowTtlMaxMs)
       }
     }
   ])

@@ -70,8 +70,13 @@ export class SqliteDatabase implements Database {
     }
   }
 
+  /** Whole milliseconds: the columns are integers, and strict about it. */
   nowMs(): number {
-    return this.#clock.now()
+    return Math.floor(this.#clock.now())
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonic()
   }
 
   async ping(): Promise<{ nowMs: number; latencyMs: number }> {

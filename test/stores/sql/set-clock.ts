@@ -9,7 +9,7 @@ export class SetClock implements Clock {
   }
 
   monotonic(): number {
-    return performance.now()
+    return performance.now() + this.#jumpedMs
   }
 
   pass(ms: number): void {
