@@ -77,6 +77,8 @@ export interface World {
   redis: RedisServer
   /** A store of the test's own that sees the database directly; what it says is the truth. */
   judge: SqlLockStore
+  /** Name of the database on the MariaDB; empty with SQLite. */
+  database: string
   /** The row of the nth slot; undefined: never touched. */
   row(n: number): Promise<SlotRow | undefined>
   /** All rows of the day, by slot. */
@@ -91,6 +93,8 @@ export interface OwnOptions {
   /** By default its commands have 2 s, because the tests share a machine. */
   lane?: Partial<RedisFastLaneOptions>
   mysql?: Partial<MysqlStoreOptions>
+  /** An account of the MariaDB, without password. By default root, whom no server ever refuses anything. */
+  mysqlUser?: string
   settings?: Partial<TransportSettings>
   timing?: Partial<TransportTiming>
   /** Puts something around the store or the fast lane, for instance to leave a protection out. */
@@ -107,6 +111,14 @@ export interface WorldOptions extends OwnOptions {
   /** Absent: SQLite, one file, opened by each instance. */
   mariadb?: MariadbServer
   calendars?: CalendarId[]
+}
+
+/** For a database that is in no hurry: a busy test machine is not what a story is about. */
+export const patience = {
+  connectTimeoutMs: 10_000,
+  acquireTimeoutMs: 10_000,
+  queryTimeoutMs: 10_000,
+  deadlineMs: 10_000
 }
 
 interface Teardown {
@@ -126,9 +138,9 @@ export async function startWorld(t: T, options: WorldOptions = {}): Promise<Worl
         ? redisOption
         : await RedisServer.start(t, redisOption)
   worlds += 1
-  const databaseUrl =
-    mariadb === undefined ? sharedFile(t) : await mariadb.createDatabase(`world${process.pid}x${worlds}`)
-  const judge = await openStore(databaseUrl, {})
+  const database = mariadb === undefined ? '' : `world${process.pid}x${worlds}`
+  const databaseUrl = mariadb === undefined ? sharedFile(t) : await mariadb.createDatabase(database)
+  const judge = await openStore(databaseUrl, patience)
   t.teardown(() => judge.close())
   await judge.migrate()
   for (const id of calendars) await judge.putCalendar(definitionOf(id))
@@ -143,6 +155,7 @@ export async function startWorld(t: T, options: WorldOptions = {}): Promise<Worl
     two: instances[1]!,
     redis: redis!,
     judge,
+    database,
     row: async n => (await judge.readSlots(calendar, [slot(n)]))[0],
     rows: async () => {
       const rows = await judge.readRange(calendar, firstDayMs, firstDayMs + dayMs)
@@ -169,7 +182,11 @@ async function startInstance(
   const log: LogLine[] = []
   const logger = pino({ level: 'debug' }, { write: line => void log.push(JSON.parse(line) as LogLine) })
   const store = await openStore(
-    mariadb === undefined ? databaseUrl : databaseUrl.replace(`:${mariadb.port}`, `:${sqlProxy!.port}`),
+    mariadb === undefined
+      ? databaseUrl
+      : databaseUrl
+          .replace(`:${mariadb.port}`, `:${sqlProxy!.port}`)
+          .replace('//root@', `//${options.mysqlUser ?? 'root'}@`),
     mysql ?? {}
   )
   await store.migrate()

@@ -43,6 +43,11 @@ export class RedisServer {
     return this.#process.pid
   }
 
+  /** What it printed lately. */
+  get output(): string {
+    return this.#process.output
+  }
+
   /** On the same port, empty; also after `kill`. */
   async restart(): Promise<void> {
     await this.kill()

@@ -11,14 +11,18 @@ export class TcpProxy {
   /** What connections that are made from now on do. */
   readonly #forNew: Faults = { blackhole: false, dropDownstream: false, delayMs: 0 }
   #accepting = true
+  #targetPort: number
 
   private constructor(targetPort: number) {
+    this.#targetPort = targetPort
     this.#server = createServer(client => {
       if (!this.#accepting) {
         client.destroy()
         return
       }
-      const connection = new ProxiedConnection(client, connect(targetPort, '127.0.0.1'), { ...this.#forNew })
+      const connection = new ProxiedConnection(client, connect(this.#targetPort, '127.0.0.1'), {
+        ...this.#forNew
+      })
       this.connections.add(connection)
       client.once('close', () => this.connections.delete(connection))
     })
@@ -46,6 +50,11 @@ export class TcpProxy {
     this.#accepting = !refuse
   }
 
+  /** New connections go to another server: what an address does after a failover. */
+  retarget(port: number): void {
+    this.#targetPort = port
+  }
+
   /** Sets faults for the connections there are; without `which`, also for those that come. */
   fault(faults: Partial<Faults>, which?: Which): void {
     if (which === undefined) Object.assign(this.#forNew, faults)
@@ -70,6 +79,8 @@ export interface Faults {
   dropDownstream: boolean
   /** In each direction. */
   delayMs: number
+  /** Changes what the client sends; to as many bytes as there were, because a protocol counts them. */
+  rewrite?: (bytes: Buffer) => Buffer
 }
 
 export type Which = (connection: ProxiedConnection) => boolean
@@ -88,7 +99,7 @@ export class ProxiedConnection {
     this.#target = target
     client.on('data', bytes => {
       if (this.opening.length < 1024) this.opening += bytes.toString('latin1')
-      this.#pass(bytes, target, false)
+      this.#pass(this.faults.rewrite?.(bytes) ?? bytes, target, false)
     })
     target.on('data', bytes => this.#pass(bytes, client, true))
     for (const [from, to] of [
