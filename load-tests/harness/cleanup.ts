@@ -23,7 +23,17 @@ export function own<P extends Owned>(process_: P): P {
   return process_
 }
 
-export async function runCleanup(): Promise<void> {
+let running: Promise<void> | undefined
+
+/** A second call waits for the first: a folder that is removed while its database still dies is not gone. */
+export function runCleanup(): Promise<void> {
+  running ??= endEverything().finally(() => {
+    running = undefined
+  })
+  return running
+}
+
+async function endEverything(): Promise<void> {
   for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
     try {
       await step()
@@ -37,18 +47,23 @@ export async function runCleanup(): Promise<void> {
 
 export function cleanUpOnSignals(): void {
   let ending = false
+  const end = (why: string, code: number): void => {
+    if (ending) return
+    ending = true
+    console.error(`${why}: ending what was started`)
+    void runCleanup().finally(() => process.exit(code))
+  }
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129]
-  ] as const) {
-    process.on(signal, () => {
-      if (ending) return
-      ending = true
-      console.error(`${signal}: ending what was started`)
-      void runCleanup().finally(() => process.exit(code))
-    })
-  }
+  ] as const)
+    process.on(signal, () => end(signal, code))
+  process.on('uncaughtException', error => {
+    // the scenario goes on while its servers are taken away, and complains
+    if (!ending) console.error(error)
+    end('an error that nobody expected', 1)
+  })
   process.on('exit', () => {
     for (const { child } of owned) child.kill('SIGKILL')
   })

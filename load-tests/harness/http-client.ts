@@ -12,7 +12,7 @@ export interface HttpAnswer {
 }
 
 export interface Ask {
-  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   token?: string | undefined
   body?: unknown
   idempotencyKey?: string
