@@ -7,17 +7,20 @@ import { check } from '../protocol/validate.js'
 import type { Caller } from '../service/caller.js'
 import type { Refusal } from '../service/refusal.js'
 import type { Claims } from '../service/tokens.js'
-import type { ConnectionContext } from './connection-context.js'
+import type { ConnectionContext, ConnectionState, Peer } from './connection-context.js'
 import { operationsByMessage, type ServedOperation } from './dispatch.js'
 import { textFrame, writeFrame } from './frame.js'
 import { greet } from './greeting.js'
-import type { Member } from './hub.js'
 import { Interests, interestOf } from './interests.js'
 import { MessageLimit } from './limits.js'
 import { type Message, readMessage } from './message.js'
 import { type Changes, Outbox, type OutboxBound, type OutboxOwner } from './outbox.js'
 import { internal, invalidFields, wireErrorOf } from './problem.js'
 import { calendarsPerConnectionMax, inFlightPerConnectionMax } from './settings.js'
+
+/** How soon who meets a bound of this connection may try again. */
+const busyRetryAfterMs = 100
+const closeReasonBytesMax = 123
 
 /**
  * One socket, from the upgrade to its close. It is in one of five states.
@@ -38,16 +41,10 @@ import { calendarsPerConnectionMax, inFlightPerConnectionMax } from './settings.
  *
  * GONE: the socket is closed. Its place in the hub is empty, its hovers are taken back, its locks stay.
  */
-type State = 'GREETING' | 'OPENING' | 'OPEN' | 'LEAVING' | 'GONE'
-
-/** How soon who meets a bound of this connection may try again. */
-const busyRetryAfterMs = 100
-const closeReasonBytesMax = 123
-
-export class Connection implements Member, OutboxOwner {
+export class Connection implements Peer, OutboxOwner {
   readonly outbox: Outbox
   readonly #interests = new Interests()
-  #state: State = 'GREETING'
+  #state: ConnectionState = 'GREETING'
   #claims: Claims | undefined
   #caller: Caller | undefined
   #limit: MessageLimit | undefined
@@ -81,7 +78,7 @@ export class Connection implements Member, OutboxOwner {
     return this.#address
   }
 
-  get state(): State {
+  get state(): ConnectionState {
     return this.#state
   }
 
@@ -336,7 +333,6 @@ export class Connection implements Member, OutboxOwner {
 
   // --- the shared timer and the socket's own events
 
-  /** Every second for who has not said hello or is behind. */
   beat(nowMs: number): void {
     const { timing } = this.#context.settings
     if (this.#state === 'GREETING' || this.#state === 'OPENING') {

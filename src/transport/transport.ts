@@ -15,7 +15,7 @@ import type { Caller } from '../service/caller.js'
 import type { Handlers } from '../service/refusal.js'
 import { viewerTag } from '../service/viewer-tag.js'
 import { lockView, selectionView, slotState } from '../service/views.js'
-import type { Connection } from './connection.js'
+import type { Peer } from './connection-context.js'
 import { Dispatcher } from './dispatch.js'
 import type { Finding } from './health-score.js'
 import { registerOperations } from './http.js'
@@ -66,7 +66,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIdOf,
     trustProxy: settings.trustProxy.length === 0 ? false : [...settings.trustProxy],
-    // The framework's own 503 has not the shape of ours; a request that still comes in is answered as any other.
+    // The framework's own 503 has not the shape of ours; a request that still comes in is answered like the others.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply),
     clientErrorHandler: answerNoRequest,
@@ -89,7 +89,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   })
   const sessionLimiter = perMinute(settings.sessionsPerMinuteMax)
   const requestLimiter = perMinute(settings.requestsPerMinuteMax)
-  const hub = new Hub<Connection>({
+  const hub = new Hub<Peer>({
     feed: deps.feed,
     views: viewsOf(deps),
     metrics,

@@ -5,7 +5,7 @@ import type { WebSocket } from 'ws'
 import type { ErrorCode } from '../protocol/codes.js'
 import { closeCodes, frameBytesMax, subprotocol } from '../protocol/codes.js'
 import { Connection } from './connection.js'
-import type { ConnectionContext } from './connection-context.js'
+import type { ConnectionContext, Peer } from './connection-context.js'
 import { ConnectionCount } from './limits.js'
 import type { Origins } from './origins.js'
 import type { TransportSettings } from './settings.js'
@@ -44,7 +44,7 @@ export class WebSocketGateway {
   readonly #origins: Origins
   readonly #count: ConnectionCount
   readonly #connections = new Set<Connection>()
-  readonly #closely = new Set<Connection>()
+  readonly #closely = new Set<Peer>()
   /** One of these is pinged on each beat, so that a ping of all is spread over `beatsPerPing` of them. */
   readonly #pingGroups: Set<Connection>[]
   #nextGroup = 0

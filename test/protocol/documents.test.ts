@@ -60,12 +60,12 @@ t.test(
       const given = (operation.parameters as { name: string; in: string }[]).filter(
         ({ in: place }) => place !== 'header'
       )
-        const media = (operation.requestBody as { content: Record<string, { schema: JsonObject }> } | undefined)
+      const media = (operation.requestBody as { content: Record<string, { schema: JsonObject }> } | undefined)
         ?.content
       const inBody = Object.keys(
         (media?.['application/json']?.schema.properties as JsonObject | undefined) ?? {}
       )
-        const members = Object.keys((params as unknown as { properties: object }).properties)
+      const members = Object.keys((params as unknown as { properties: object }).properties)
       t.strictSame(
         [...given.map(({ name }) => name), ...inBody].sort(),
         members.sort(),

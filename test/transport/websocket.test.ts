@@ -1,7 +1,5 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
-import { WebSocket } from 'ws'
 import type { CalendarId } from '../../src/domain/ids.js'
 import { closeCodes } from '../../src/protocol/codes.js'
 import { done, refuse } from '../../src/service/refusal.js'
@@ -11,20 +9,6 @@ import { WsClient } from '../helpers/ws-client.js'
 import { calendar, lockRecord, row, serve, slotId } from './fixture.js'
 
 const range = { calendar: 'demo', from: '2030-01-01', to: '2030-01-02' }
-
-/** The answer to an upgrade that was refused. */
-async function refusedUpgrade(
-  url: string,
-  protocols: string[],
-  headers: Record<string, string> = {}
-): Promise<{ status: number | undefined; body: { code: string } }> {
-  const socket = new WebSocket(url, protocols, { headers })
-  socket.on('error', () => {})
-  const [, response] = await once(socket, 'unexpected-response')
-  const chunks: Buffer[] = []
-  for await (const chunk of response) chunks.push(chunk)
-  return { status: response.statusCode, body: JSON.parse(Buffer.concat(chunks).toString()) }
-}
 
 t.test('hello opens a session, and with its token resumes it', async t => {
   const { ws } = await serve(t)
@@ -203,63 +187,6 @@ t.test(
     t.match(await staff.request('watch', range), { ok: false, error: { code: 'FORBIDDEN' } })
     await visitor.end()
     await staff.end()
-  }
-)
-
-t.test(
-  'a foreign origin is refused before the upgrade; our own, an allowed one and none are not',
-  async t => {
-    const { ws, url } = await serve(t, { settings: { origins: ['https://shop.example'] } })
-    const refused = await refusedUpgrade(ws, ['slotlock.v1'], { origin: 'https://evil.example' })
-    t.match(refused, { status: 403, body: { code: 'FORBIDDEN' } })
-    for (const origin of [url, 'https://shop.example', undefined]) {
-      const client = await WsClient.connect(ws, origin === undefined ? {} : { origin })
-      await client.end()
-    }
-  }
-)
-
-t.test('a client that speaks only other subprotocols is refused, one that names none is not', async t => {
-  const { ws } = await serve(t)
-  t.match(await refusedUpgrade(ws, ['chat']), { status: 400, body: { code: 'INVALID_REQUEST' } })
-  const several = await WsClient.connect(ws, { protocols: ['chat', 'slotlock.v1'] })
-  t.equal(several.socket.protocol, 'slotlock.v1')
-  await several.end()
-  const none = await WsClient.connect(ws, { protocols: [] })
-  t.match(await none.request('hello'), { ok: true })
-  await none.end()
-})
-
-t.test('there is a WebSocket at one address only', async t => {
-  const { url } = await serve(t)
-  for (const path of ['/livez', '/v1/nothing', '/v1/calendars']) {
-    t.match(await refusedUpgrade(url.replace('http', 'ws') + path, []), {
-      status: 404,
-      body: { code: 'NOT_FOUND' }
-    })
-  }
-})
-
-t.test('connections of one address are bounded, and a closed one makes room', async t => {
-  const { ws } = await serve(t, { settings: { connectionsPerAddressMax: 2 } })
-  const first = await WsClient.connect(ws)
-  const second = await WsClient.connect(ws)
-  t.match(await refusedUpgrade(ws, []), { status: 429, body: { code: 'RATE_LIMITED' } })
-  await first.end()
-  const third = await WsClient.connect(ws)
-  await second.end()
-  await third.end()
-})
-
-t.test(
-  'past the bound of the whole server a socket is told when to come back and closed with 1013',
-  async t => {
-    const { ws } = await serve(t, { settings: { connectionsMax: 1 } })
-    const first = await WsClient.open(ws)
-    const second = await WsClient.connect(ws)
-    t.match(await second.next('goodbye'), { reason: 'overloaded', reconnectInMs: Number })
-    t.equal((await second.closed()).code, closeCodes.overloaded)
-    await first.end()
   }
 )
 
