@@ -23,7 +23,7 @@ import type { TagOf } from './views.js'
 const sharesUnderwayMax = 256
 /** While Redis is out a hover becomes a row so often, for each viewer. */
 const rowIntervalMs = 1_000
-/** Viewers whose last row is remembered. Past it one may get a row early. */
+/** Viewers whose last row is remembered, and that wait for their next. Past it one may get a row early, or none. */
 const viewersMax = 20_000
 const stopBoundMs = 1_000
 
@@ -31,8 +31,9 @@ const stopBoundMs = 1_000
  * Hovers: "somebody is looking at this". Never part of a promise, so nobody waits for a store: an answer means that
  * everybody connected here was told, and that the others are being told.
  *
- * The way to the other instances is Redis; while it is out, rows in the database, about one a second for each viewer,
- * and what comes in between is seen here only. A hover ends with `slot: null`, when its session locks the slot, or
+ * The way to the other instances is Redis; while it is out, rows in the database, about one a second for each viewer.
+ * Of what comes in between the last one waits for its turn, for that is often the end of the hover, and the others
+ * are seen here only. A hover ends with `slot: null`, when its session locks the slot, or
  * when its connection goes; whatever fails to end it, it is over after its time.
  *
  * A slot that has begun may be hovered over: people look at their past appointments too.
@@ -48,6 +49,8 @@ export class Selecting {
   readonly #timers: Timers
   /** When a viewer's hover last became a row; a tag is another one in each calendar. */
   readonly #rowAt = new LRUCache<ViewerTag, number>({ max: viewersMax })
+  /** What becomes a row when the viewer's second is over, and how to forget it. */
+  readonly #next = new Map<ViewerTag, { selection: Selection; cancel: () => void }>()
   readonly #shares = new Set<Promise<void>>()
   #stopListening = (): void => {}
   /** Hovers that other instances were not told of. */
@@ -81,6 +84,11 @@ export class Selecting {
   /** Waits for what is on its way, a second at most. */
   async stop(): Promise<void> {
     this.#stopListening()
+    for (const { selection, cancel } of this.#next.values()) {
+      cancel()
+      this.#start(() => this.#keepRow(selection))
+    }
+    this.#next.clear()
     let cancel = (): void => {}
     const bound = new Promise<void>(resolve => {
       cancel = this.#timers.after(stopBoundMs, resolve)
@@ -151,12 +159,16 @@ export class Selecting {
     }
     this.#feed.announceSelection(selection)
     if (this.#alone) return
+    this.#start(() => this.#share(selection))
+  }
+
+  #start(share: () => Promise<void>): void {
     if (this.#shares.size >= sharesUnderwayMax) {
       this.kept += 1
       return
     }
-    const share = this.#share(selection).finally(() => this.#shares.delete(share))
-    this.#shares.add(share)
+    const underway = share().finally(() => this.#shares.delete(underway))
+    this.#shares.add(underway)
   }
 
   async #share(selection: Selection): Promise<void> {
@@ -164,13 +176,41 @@ export class Selecting {
       await lane.putSelection(selection, this.#store.nowMs())
       return true
     })
-    if (sent) return
-    const now = this.#store.nowMs()
-    if (now - (this.#rowAt.get(selection.viewer) ?? 0) < rowIntervalMs) {
-      this.kept += 1
+    if (sent) {
+      this.#forgetNext(selection)
       return
     }
-    this.#rowAt.set(selection.viewer, now)
+    const leftMs = (this.#rowAt.get(selection.viewer) ?? 0) + rowIntervalMs - this.#store.nowMs()
+    if (leftMs > 0) this.#wait(selection, leftMs)
+    else await this.#keepRow(selection)
+  }
+
+  #wait(selection: Selection, forMs: number): void {
+    const { viewer } = selection
+    const before = this.#next.get(viewer)
+    if (before !== undefined || this.#next.size >= viewersMax) this.kept += 1
+    if (before !== undefined) {
+      if (before.selection.seq < selection.seq) before.selection = selection
+      return
+    }
+    if (this.#next.size >= viewersMax) return
+    const cancel = this.#timers.after(forMs, () => {
+      const next = this.#next.get(viewer)
+      this.#next.delete(viewer)
+      if (next !== undefined) this.#start(() => this.#share(next.selection))
+    })
+    this.#next.set(viewer, { selection, cancel })
+  }
+
+  #forgetNext({ viewer, seq }: Selection): void {
+    const next = this.#next.get(viewer)
+    if (next === undefined || next.selection.seq > seq) return
+    next.cancel()
+    this.#next.delete(viewer)
+  }
+
+  async #keepRow(selection: Selection): Promise<void> {
+    this.#rowAt.set(selection.viewer, this.#store.nowMs())
     try {
       await this.#store.putSelection(selection)
     } catch (error) {

@@ -127,11 +127,42 @@ t.test('it goes through Redis, and through the database while Redis is out', asy
   await a.time.rest()
   t.match(await a.store.readSelections(demo), [{ viewer: tag('a'), slot: slot(2) }])
   t.equal(a.feed.selectionOf(demo, tag('a'))?.slot, slot(4), 'here the newest is seen')
-  t.equal(a.selecting.kept, 2, 'the others stay here')
+  t.equal(a.selecting.kept, 1, 'what came in between stays here')
+  await a.time.step(1_000)
+  t.match(await a.store.readSelections(demo), [{ slot: slot(4) }], 'the last one is a row a second later')
   await a.time.step(1_000)
   await a.select(caller('a'), { calendar: demo, slot: slot(5) })
   await a.time.rest()
-  t.match(await a.store.readSelections(demo), [{ slot: slot(5) }], 'a second later one is a row again')
+  t.match(await a.store.readSelections(demo), [{ slot: slot(5) }], 'and the next one at once')
+})
+
+t.test('a hover that ends right after it began ends on the other instances too, without Redis', async t => {
+  const a = await desk(t, { lane: connected(1)[0] as MemoryLane, path: sharedDatabase(t) })
+  a.health.green = false
+  await a.select(caller('a'), { calendar: demo, slot: slot(1) })
+  await a.select(caller('a'), { calendar: demo, slot: null })
+  await a.time.rest()
+  t.match(await a.store.readSelections(demo), [{ slot: slot(1) }])
+  await a.time.step(1_000)
+  t.same(
+    (await a.store.readSelections(demo)).filter(selection => selection.slot !== null),
+    []
+  )
+})
+
+t.test('an instance that stops does not leave behind what waited for its turn', async t => {
+  const a = await desk(t, { lane: connected(1)[0] as MemoryLane, path: sharedDatabase(t) })
+  a.health.green = false
+  for (const n of [1, null]) {
+    await a.select(caller('a'), { calendar: demo, slot: n === null ? null : slot(n) })
+  }
+  await a.time.rest()
+  await a.selecting.stop()
+  t.same(
+    (await a.store.readSelections(demo)).filter(selection => selection.slot !== null),
+    []
+  )
+  t.equal(a.time.timers, 0)
 })
 
 t.test('a Redis that does not answer holds nobody up, and a storm is bounded', async t => {
