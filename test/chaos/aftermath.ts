@@ -1,0 +1,104 @@
+import { ask } from '../../load-tests/harness/http-client.js'
+import { Picture } from '../../load-tests/harness/picture.js'
+import { pick } from '../../load-tests/harness/random.js'
+import { nowMs, pause } from '../../load-tests/harness/time.js'
+import type { Random } from '../../src/domain/clock.js'
+import type { SlotState } from '../../src/protocol/schemas.js'
+import type { Calendar } from './calendar.js'
+import type { Aftermath, Look } from './history.js'
+import { look } from './looks.js'
+import type { World } from './world.js'
+
+const convergeWithinMs = 30_000
+/** Days whose slots are tried one by one at the end. */
+const daysProbed = 3
+
+/**
+ * After the last fault: the screens, a fresh snapshot of every instance, and the database have to agree, within a
+ * bound. Then every slot of the last days is asked for: what is free must be had, whatever marks Redis still has of
+ * it, and what is booked must not.
+ */
+export async function aftermath(parts: {
+  world: World
+  calendar: Calendar
+  random: Random
+  screens: (rows: SlotState[]) => Promise<string[]>
+}): Promise<{ aftermath: Aftermath; last: Look | undefined }> {
+  const { world, calendar } = parts
+  const startedAt = nowMs()
+  let problems: string[] = []
+  let looks = 0
+  do {
+    const found = await look(world.mariadb.url())
+    if (found === undefined) problems = ['the database does not answer']
+    else if (found.slots.some(({ state }) => state === 'locked'))
+      problems = ['locks that have ended are not swept']
+    else {
+      const rows = found.slots.map(({ slot, state, ver }) => ({ slot, state, ver }) as SlotState)
+      problems = [...(await parts.screens(rows)), ...(await snapshotProblems(world, calendar, rows))]
+      looks += rows.length
+    }
+    if (problems.length > 0) await pause(100)
+  } while (problems.length > 0 && nowMs() - startedAt < convergeWithinMs)
+  const convergedAfterMs = nowMs() - startedAt
+  const rows = await look(world.mariadb.url())
+  if (rows !== undefined) {
+    const days = calendar.days.slice(-daysProbed).flat()
+    const probed = await probe(parts, rows, days)
+    problems.push(...probed)
+    looks += days.length
+  }
+  const last = await look(world.mariadb.url(), true)
+  return {
+    aftermath: { kind: 'aftermath', at: nowMs(), convergedAfterMs, looks, problems },
+    last
+  }
+}
+
+async function snapshotProblems(world: World, calendar: Calendar, rows: SlotState[]): Promise<string[]> {
+  const problems: string[] = []
+  for (const { number, http } of world.instances) {
+    const url = `${http}/v1/calendars/${calendar.id}/slots?from=${calendar.from}&to=${calendar.to}`
+    try {
+      const { status, text } = await ask(url)
+      if (status !== 200) throw new Error(`${status} ${text.slice(0, 200)}`)
+      const picture = new Picture()
+      picture.apply((JSON.parse(text) as { slots: SlotState[] }).slots)
+      for (const text of picture.differences(rows)) problems.push(`snapshot of instance ${number}: ${text}`)
+    } catch (error) {
+      problems.push(`instance ${number} gives no snapshot: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+  return problems
+}
+
+async function probe(
+  { world, calendar, random }: { world: World; calendar: Calendar; random: Random },
+  found: Look,
+  slots: readonly string[]
+): Promise<string[]> {
+  const problems: string[] = []
+  const states = new Map(found.slots.map(({ slot, state }) => [slot, state]))
+  const { http } = world.instances[0]!
+  const opened = await ask(`${http}/v1/sessions`, { method: 'POST', body: {} })
+  const { token } = JSON.parse(opened.text) as { token: string }
+  for (const slot of slots) {
+    const instance = pick(random, world.instances)
+    const { status, text } = await ask(`${instance.http}/v1/calendars/${calendar.id}/locks`, {
+      method: 'POST',
+      token,
+      body: { slots: [slot] }
+    })
+    const state = states.get(slot) ?? 'free'
+    if (state === 'free' && status !== 201)
+      problems.push(
+        `${slot} is free, and instance ${instance.number} refused it: ${status} ${text.slice(0, 200)}`
+      )
+    if (state !== 'free' && status !== 409)
+      problems.push(`${slot} is ${state}, and instance ${instance.number} answered ${status}`)
+    if (status !== 201) continue
+    const { lock } = JSON.parse(text) as { lock: { id: string } }
+    await ask(`${instance.http}/v1/locks/${lock.id}`, { method: 'DELETE', token })
+  }
+  return problems
+}

@@ -1,0 +1,135 @@
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { own } from '../../load-tests/harness/cleanup.js'
+import { readProcessUse } from '../../load-tests/harness/cpu.js'
+import { nowMs } from '../../load-tests/harness/time.js'
+import { freePort, OwnedProcess, until } from '../helpers/process.js'
+import type { TcpProxy } from '../helpers/tcp-proxy.js'
+import type { HistoryEvent } from './history.js'
+
+/** What one instance runs, and the links that it has to the stores, to be broken one by one. */
+export interface InstanceOptions {
+  number: number
+  command: readonly string[]
+  env: NodeJS.ProcessEnv
+  toRedis: TcpProxy
+  toMariadb: TcpProxy
+  record(event: HistoryEvent): void
+}
+
+const startWithinMs = 30_000
+
+/** One service process, on a port that it keeps over its restarts. Whatever ends it is recorded. */
+export class Instance {
+  readonly number: number
+  readonly toRedis: TcpProxy
+  readonly toMariadb: TcpProxy
+  readonly #options: InstanceOptions
+  readonly #port: number
+  #process: OwnedProcess | undefined
+  #wanted: 'killed' | 'stopped' | undefined
+
+  private constructor(options: InstanceOptions, port: number) {
+    this.number = options.number
+    this.toRedis = options.toRedis
+    this.toMariadb = options.toMariadb
+    this.#options = options
+    this.#port = port
+  }
+
+  static async create(options: InstanceOptions): Promise<Instance> {
+    return new Instance(options, await freePort())
+  }
+
+  get http(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  get ws(): string {
+    return `ws://127.0.0.1:${this.#port}/v1/ws`
+  }
+
+  async start(): Promise<void> {
+    const { command, env, record, number } = this.#options
+    const [program, ...args] = command
+    const process_ = own(
+      new OwnedProcess(program!, args, { ...env, HOST: '127.0.0.1', PORT: String(this.#port) })
+    )
+    this.#process = process_
+    this.#wanted = undefined
+    for (const stream of [process_.child.stdout, process_.child.stderr]) this.#readLog(stream)
+    process_.child.once('exit', (code, signal) =>
+      record({ kind: 'exit', instance: number, at: nowMs(), code, signal, wanted: this.#wanted })
+    )
+    await until(
+      `instance ${number} answers`,
+      async () => {
+        if (!process_.running) throw new Error(`instance ${number} did not start:\n${process_.output}`)
+        return fetch(`${this.http}/livez`).then(
+          ({ ok }) => ok,
+          () => false
+        )
+      },
+      startWithinMs
+    )
+  }
+
+  freeze(): void {
+    this.#process?.freeze()
+  }
+
+  thaw(): void {
+    this.#process?.thaw()
+  }
+
+  /** Without a word. */
+  async kill(): Promise<void> {
+    this.#wanted = 'killed'
+    await this.#process?.kill('SIGKILL')
+  }
+
+  /** As an operator does: it drains and ends by itself. */
+  async stop(): Promise<void> {
+    this.#wanted = 'stopped'
+    await this.#process?.kill('SIGTERM')
+  }
+
+  sampleMemory(): void {
+    const use = this.#process?.running ? readProcessUse(this.#process.pid) : undefined
+    if (use !== undefined)
+      this.#options.record({ kind: 'memory', instance: this.number, at: nowMs(), rssBytes: use.rssBytes })
+  }
+
+  #readLog(stream: NodeJS.ReadableStream | null): void {
+    let rest = ''
+    stream?.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk.toString()).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        if (isAlarming(line)) this.#options.record({ kind: 'log', instance: this.number, at: nowMs(), line })
+      }
+    })
+  }
+}
+
+const errorLevel = 50
+
+/** Level `error` and above; and everything that is no log line, for Node writes its own last words so. */
+function isAlarming(line: string): boolean {
+  if (line.trim() === '') return false
+  try {
+    return (JSON.parse(line) as { level: number }).level >= errorLevel
+  } catch {
+    return true
+  }
+}
+
+/** A copy of the built program, so that a build next door does not change it in the middle of a run. */
+export function copyProgram(dist: string, into: string): string {
+  mkdirSync(into, { recursive: true })
+  cpSync(dist, join(into, 'dist'), { recursive: true })
+  cpSync('lua', join(into, 'lua'), { recursive: true })
+  cpSync('package.json', join(into, 'package.json'))
+  symlinkSync(join(process.cwd(), 'node_modules'), join(into, 'node_modules'))
+  return join(into, 'dist', 'cli.js')
+}
