@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { countRedis, countService, countSql } from './app-metrics.js'
 import type { Config } from './config.js'
 import { demoCalendar } from './domain/calendar-definition.js'
 import type { Clock, Random } from './domain/clock.js'
@@ -131,42 +132,9 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     }
   })
   const metrics = new Metrics()
-  for (const name of Object.keys(service.counts())) {
-    metrics.total(
-      `slotlock_${name}_total`,
-      `Counted since the start: ${name.replaceAll('_', ' ')}`,
-      () => service.counts()[name]!
-    )
-  }
-  metrics.total('slotlock_sql_writes_total', 'Transactions sent to the database', () => sqlStats.writes)
-  metrics.total('slotlock_sql_reads_total', 'Reads sent to the database', () => sqlStats.reads)
-  metrics.total(
-    'slotlock_sql_deadlocks_retried_total',
-    'Deadlocks that were tried again',
-    () => sqlStats.deadlocksRetried
-  )
-  metrics.total(
-    'slotlock_sql_late_total',
-    'Changes refused by the database because they came late',
-    () => sqlStats.late
-  )
-  metrics.total('slotlock_sql_unknown_total', 'Changes whose answer was lost', () => sqlStats.unknown)
-  metrics.total(
-    'slotlock_sql_pool_timeouts_total',
-    'Requests that got no connection in time',
-    () => sqlStats.poolTimeouts
-  )
-  if (redis !== undefined) {
-    const { counters } = redis
-    for (const name of Object.keys(counters) as (keyof typeof counters)[]) {
-      const words = name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
-      metrics.total(
-        `slotlock_redis_${words}_total`,
-        `Redis, since the start: ${words.replaceAll('_', ' ')}`,
-        () => counters[name]
-      )
-    }
-  }
+  countService(metrics, service)
+  countSql(metrics, sqlStats)
+  if (redis !== undefined) countRedis(metrics, redis.counters)
 
   const http = await buildTransport({
     settings: {

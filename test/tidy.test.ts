@@ -37,7 +37,10 @@ t.test('imports point one way: a layer knows only those below it', async t => {
     if (from === undefined) continue // the composition root knows every layer
     for (const target of importsOf(file)) {
       const to = layerOf(target)
-      t.ok(to !== undefined && (to === from || layers[from]!.includes(to)), `${file} may import ${relative('.', target)}`)
+      t.ok(
+        to !== undefined && (to === from || layers[from]!.includes(to)),
+        `${file} may import ${relative('.', target)}`
+      )
     }
   }
 })
@@ -47,7 +50,8 @@ t.test('no file imports itself in a circle', async t => {
   const visit = (file: string, trail: readonly string[]): void => {
     if (settled.has(file)) return
     const start = trail.indexOf(file)
-    if (start >= 0) return void t.fail(`circle: ${[...trail.slice(start), file].map(f => relative('.', f)).join(' -> ')}`)
+    if (start >= 0)
+      return void t.fail(`circle: ${[...trail.slice(start), file].map(f => relative('.', f)).join(' -> ')}`)
     for (const target of importsOf(file)) visit(target, [...trail, file])
     settled.add(file)
   }
@@ -65,10 +69,21 @@ t.test('a file is about one subject, so it stays short', async t => {
 
 t.test('nothing is left for later and nothing is silenced', async t => {
   const marks = new RegExp(
-    ['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', '@ts-ig' + 'nore', 'biome-ig' + 'nore', '\\bas a' + 'ny\\b', '\\.sk' + 'ip\\(', '\\.on' + 'ly\\('].join('|')
+    [
+      'TO' + 'DO',
+      'FIX' + 'ME',
+      'XX' + 'X',
+      '@ts-ig' + 'nore',
+      'biome-ig' + 'nore',
+      '\\bas a' + 'ny\\b',
+      '\\.sk' + 'ip\\(',
+      '\\.on' + 'ly\\('
+    ].join('|')
   )
   for (const file of [...sources, ...walk('lua'), ...walk('test'), ...walk('load-tests')]) {
-    const line = readFileSync(file, 'utf8').split('\n').findIndex(text => marks.test(text))
+    const line = readFileSync(file, 'utf8')
+      .split('\n')
+      .findIndex(text => marks.test(text))
     t.equal(line, -1, `${file}:${line + 1} has a mark`)
   }
 })
@@ -80,7 +95,9 @@ t.test('every error code and close code is in the README, with what a client doe
 })
 
 t.test('every dependency is named in the README with its reason, and none is there without use', async t => {
-  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> }
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    dependencies: Record<string, string>
+  }
   const readme = readFileSync('src/README.md', 'utf8')
   const all = sources.map(file => readFileSync(file, 'utf8')).join('\n')
   for (const name of Object.keys(dependencies)) {

@@ -146,16 +146,16 @@ export function createService(parts: ServiceParts): Service {
     monitor,
     lane,
     counts: () => ({
-      tail_repaired: tail?.repaired ?? 0,
-      tail_snapshots: tail?.snapshots ?? 0,
-      tail_failed: tail?.failed ?? 0,
-      locks_swept: sweep.swept,
-      sweeps_failed: sweep.failed,
+      tailRepaired: tail?.repaired ?? 0,
+      tailSnapshots: tail?.snapshots ?? 0,
+      tailFailed: tail?.failed ?? 0,
+      locksSwept: sweep.swept,
+      sweepsFailed: sweep.failed,
       resyncs: resync.filled,
-      resyncs_failed: resync.failed,
-      expiry_warnings: warnings.warned,
-      rows_purged: purge.deleted,
-      hovers_kept_local: selecting.kept
+      resyncsFailed: resync.failed,
+      expiryWarnings: warnings.warned,
+      rowsPurged: purge.deleted,
+      hoversNotShared: selecting.kept
     }),
     start() {
       for (const part of [monitor, health, reader, changes, selecting, warnings, sweep, tail, purge])
