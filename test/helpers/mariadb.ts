@@ -37,7 +37,7 @@ export class MariadbServer {
         '--skip-name-resolve',
         ...asRoot()
       ],
-      { stdio: 'pipe', timeout: 60_000 }
+      { stdio: 'pipe', timeout: 60_000, env: ownTemporaryFiles(folder) }
     )
     const server = new MariadbServer(program, folder, await freePort())
     await server.#ready()
@@ -90,7 +90,7 @@ export class MariadbServer {
   }
 
   #spawn(): OwnedProcess {
-    return new OwnedProcess(this.#program, [
+    const args = [
       '--no-defaults',
       `--datadir=${join(this.#folder, 'data')}`,
       `--socket=${join(this.#folder, 'socket')}`,
@@ -105,7 +105,8 @@ export class MariadbServer {
       '--performance-schema=OFF',
       '--max-connections=200',
       ...asRoot()
-    ])
+    ]
+    return new OwnedProcess(this.#program, args, ownTemporaryFiles(this.#folder))
   }
 
   async #ready(): Promise<void> {
@@ -132,6 +133,12 @@ export class MariadbServer {
     }
   }
 }
+
+/**
+ * A mariadbd that starts deletes every `#sql…` file in its folder of temporary files. In a shared one these are the
+ * temporary tables of its neighbours, and a test that starts beside another fails once in a while.
+ */
+const ownTemporaryFiles = (folder: string): NodeJS.ProcessEnv => ({ ...process.env, TMPDIR: folder })
 
 /** mariadbd refuses to run as root unless told to. */
 const asRoot = (): string[] => (process.getuid?.() === 0 ? ['--user=root'] : [])
