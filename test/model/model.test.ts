@@ -16,7 +16,7 @@ const statesMin: { [name in Configuration]: number } = {
   late: 600_000,
   versions: 300_000,
   'three users': 300_000,
-  screen: 140_000
+  screen: 110_000
 }
 
 t.setTimeout(600_000)

@@ -47,7 +47,7 @@ export class Protocol implements Model {
       nextDatabase: new Database(next, mistake),
       step: (what, change) => {
         next.copy(now)
-        if (!change()) return
+        if (!change() || next.overflows) return
         this.#judge()
         next.sort()
         this.#found(next.bytes, what)

@@ -57,6 +57,8 @@ export class World {
   readonly #packet: number
   readonly #event: number
   readonly eventsMax: number
+  /** Not part of the state: the change in hand found no room for its events. */
+  overflows = false
 
   constructor(bounds: Bounds, ignored: readonly PromiseName[] = []) {
     this.bounds = bounds
@@ -89,6 +91,7 @@ export class World {
     this.bytes.set(bytes)
   }
   copy(other: World): void {
+    this.overflows = false
     for (let i = 0; i < this.#words.length; i++) this.#words[i] = other.#words[i]!
   }
 
@@ -258,16 +261,16 @@ export class World {
       lock: this.bytes[at + 3]! - 1
     }
   }
-  /** False: no room; the event is lost. */
-  addEvent(slot: number, ver: number, state: number, lock: number): boolean {
+  /** With no room left the step that would add the event cannot happen yet; which one to drop would be arbitrary. */
+  addEvent(slot: number, ver: number, state: number, lock: number): void {
     for (let i = 0; i < this.eventsMax; i++) {
       const at = this.#event + i * wordBytes
       if (this.bytes[at] !== 0) continue
       this.bytes[at] = slot + 1
       this.#triple(at + 1, ver, state, lock)
-      return true
+      return
     }
-    return false
+    this.overflows = true
   }
   removeEvent(i: number): void {
     this.bytes.fill(0, this.#event + i * wordBytes, this.#event + (i + 1) * wordBytes)
