@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import type { Test } from 'tap'
 import type { BookingId, CalendarId, LockId, SessionId, SlotId } from '../../src/domain/ids.js'
-import type { BookRequest, GrantRequest, LockStore } from '../../src/domain/lock-store.js'
+import type { BookRequest, GrantOutcome, GrantRequest, LockStore } from '../../src/domain/lock-store.js'
 import type { SlotRow } from '../../src/domain/slot.js'
 
 /** One empty database, and the stores of the instances that share it. */
@@ -63,3 +64,17 @@ export const statesOf = (rows: readonly SlotRow[]): Record<string, string> =>
 
 export const day = 86_400_000
 export const minute = 60_000
+
+/** Declares the test of one promise. */
+export type Declare = (title: string, check: (t: Test, subject: Subject) => Promise<void>) => void
+
+/** A grant that must succeed. */
+export async function granted(
+  store: LockStore,
+  over: Parameters<typeof grantOf>[0] = {}
+): Promise<{ request: ReturnType<typeof grantOf>; outcome: GrantOutcome & { status: 'GRANTED' } }> {
+  const request = grantOf(over)
+  const outcome = await store.grant(request)
+  if (outcome.status !== 'GRANTED') throw new Error(`expected a grant, got ${JSON.stringify(outcome)}`)
+  return { request, outcome }
+}
