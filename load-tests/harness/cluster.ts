@@ -8,6 +8,7 @@ import { OwnedProcess } from '../../test/helpers/process.js'
 import { atEnd, own } from './cleanup.js'
 import { mustAsk } from './http-client.js'
 import type { StoreSetup } from './options.js'
+import type { Report } from './report.js'
 import { startMariadb, startRedis } from './stores.js'
 import { cameTrue } from './time.js'
 import { openTruth, type Truth } from './truth.js'
@@ -17,6 +18,8 @@ export interface ClusterOptions {
   stores: StoreSetup
   /** Embedded is always one: two instances on one file would be two services. */
   instances: number
+  /** Hears what the instances logged as a warning or worse. */
+  report: Report
   env?: Readonly<Record<string, string>>
 }
 
@@ -38,6 +41,8 @@ export interface Cluster {
 
 const startWithinMs = 30_000
 const stopWithinMs = 5_000
+/** pino's */
+const warnLevel = 40
 
 /**
  * Limits that would stop a load test are off or wide. Everything else is as it comes: a figure that needs a tuned
@@ -53,7 +58,13 @@ const wideLimits = {
 }
 
 /** Starts everything on free loopback ports and in one temporary folder; all of it ends with the scenario. */
-export async function startCluster({ cli, stores, instances, env }: ClusterOptions): Promise<Cluster> {
+export async function startCluster({
+  cli,
+  stores,
+  instances,
+  report,
+  env
+}: ClusterOptions): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), 'slotlock-load-'))
   atEnd(() => rm(folder, { recursive: true, force: true }))
   const mariadb = stores === 'embedded' ? undefined : await startMariadb(join(folder, 'mariadb'))
@@ -78,6 +89,8 @@ export async function startCluster({ cli, stores, instances, env }: ClusterOptio
     own(new OwnedProcess(process.execPath, [cli, 'serve'], environment))
   )
   for (const process_ of processes) atEnd(() => endGently(process_))
+  // before they are ended, which they would log as well
+  atEnd(() => noteWarnings(report, processes))
   const http = await Promise.all(processes.map(addressOf))
   const adminToken = runCli(cli, ['token', '--role', 'admin'], environment).trim()
   const truth = await openTruth(
@@ -106,6 +119,23 @@ export async function startCluster({ cli, stores, instances, env }: ClusterOptio
       for (const other of http.slice(1)) await knowsCalendar(other, calendar)
     }
   }
+}
+
+/** A service that keeps its promises while its log complains is worth a look. Of each log, the last 64 KiB. */
+function noteWarnings(report: Report, processes: readonly OwnedProcess[]): void {
+  const counts = new Map<string, number>()
+  for (const line of processes.flatMap(process_ => process_.output.split('\n'))) {
+    let entry: { level?: number; msg?: string }
+    try {
+      entry = JSON.parse(line) as typeof entry
+    } catch {
+      continue
+    }
+    if ((entry.level ?? 0) < warnLevel) continue
+    const text = (entry.msg ?? '').replace(/\d+/g, 'N')
+    counts.set(text, (counts.get(text) ?? 0) + 1)
+  }
+  for (const [text, count] of counts) report.note(`logged ${count} times as a warning or worse: ${text}`)
 }
 
 /** As an operator would, and by force when that takes too long. */

@@ -43,7 +43,7 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
   const forMs = ((options.forS ?? 60) * 1000) / rounds
   const count = options.clients ?? 500
   const pollers = Math.round(count * pollerShare)
-  const cluster = await startCluster({ cli: options.cli, stores, instances: 2 })
+  const cluster = await startCluster({ cli: options.cli, stores, instances: 2, report })
   await cluster.putCalendar(range.calendar, clinic())
   const fleet = new Fleet<ClinicHandlers>(clinicModule, members)
   await fleet.all('open', member => ({

@@ -40,6 +40,7 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     cli: options.cli,
     stores,
     instances: 2,
+    report,
     env: { LOCK_TTL_MIN_MS: String(ttlMinMs) }
   })
   await cluster.putCalendar(calendar, openCalendar('room'))

@@ -28,7 +28,7 @@ export const holdRace: Scenario = {
 async function run({ stores, options, report, log }: Context): Promise<void> {
   const times = options.times ?? 20
   const count = options.clients ?? 1_000
-  const cluster = await startCluster({ cli: options.cli, stores, instances: 2 })
+  const cluster = await startCluster({ cli: options.cli, stores, instances: 2, report })
   await cluster.putCalendar(calendar, openCalendar('room'))
   const reference = await startReference(cluster)
   const ours = new Fleet<CrowdHandlers>(crowdModule, members)

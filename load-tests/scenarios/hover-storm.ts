@@ -32,7 +32,7 @@ export const hoverStorm: Scenario = {
 async function run({ stores, options, random, report, log }: Context): Promise<void> {
   const forMs = (options.forS ?? 5) * 1000
   const watchers = options.clients ?? 500
-  const cluster = await startCluster({ cli: options.cli, stores, instances: 1 })
+  const cluster = await startCluster({ cli: options.cli, stores, instances: 1, report })
   await cluster.putCalendar(calendar, openCalendar('room', 'counter'))
   const days = daysOf(2_000)
   // the hoverers read every push, to be asked at the end what they saw; the rest only have to be written to

@@ -17,6 +17,7 @@ const connections = 64
 const slotsPerResource = 80_000
 const locksPerSession = 60
 const sessions = 1_000
+const warmUpMs = 2_000
 
 /** Locks over HTTP as fast as they go, each on a slot of its own: what the promise costs per lock. */
 export const httpLocks: Scenario = {
@@ -33,7 +34,7 @@ interface Arm extends HttpLoadResult {
 
 async function run({ stores, options, report, log }: Context): Promise<void> {
   const forMs = (options.forS ?? 3) * 1000
-  const cluster = await startCluster({ cli: options.cli, stores, instances: 1 })
+  const cluster = await startCluster({ cli: options.cli, stores, instances: 1, report })
   await cluster.putCalendar(calendar, openCalendar('r0', 'r1', 'r2', 'r3', 'r4'))
   const reference = await startReference(cluster)
   const raw = stores === 'redis' ? 'evalsha' : 'commit'
@@ -54,12 +55,12 @@ async function run({ stores, options, report, log }: Context): Promise<void> {
     sent += 1
     return slotAt(`r${Math.floor(sent / slotsPerResource)}`, sent % slotsPerResource)
   }
-  const ours = () =>
+  const ours = (ms = forMs) =>
     measured(cluster.pids.slotlock[0]!, () =>
       postLoad({
         url: cluster.http[0]!,
         connections,
-        forMs,
+        forMs: ms,
         next: () => ({
           path: `/v1/calendars/${calendar}/locks`,
           headers: { authorization: `Bearer ${tokens.next()}` },
@@ -75,16 +76,19 @@ async function run({ stores, options, report, log }: Context): Promise<void> {
         }
       })
     )
-  const theirs = (store: string) =>
+  const theirs = (store: string, ms = forMs) =>
     measured(reference.pid, () =>
       postLoad({
         url: reference.http,
         connections,
-        forMs,
+        forMs: ms,
         next: () => ({ path: `/${store}`, headers: {}, body: JSON.stringify({ slots: [nextSlot()] }) })
       })
     )
 
+  // code that V8 has not compiled yet costs three times as much, and not the same on both sides
+  await ours(warmUpMs)
+  await theirs(raw, warmUpMs)
   const result = await runRounds(report, rounds, async (index, addLoads) => {
     const slotlock = await ours()
     const bare = await theirs(raw)

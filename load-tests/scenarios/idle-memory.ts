@@ -41,7 +41,7 @@ async function run({ stores, options, report, log }: Context): Promise<void> {
     report.note(
       `only ${count} sockets: a process may have ${files} files open here (ulimit -n), and this test raises no limits`
     )
-  const cluster = await startCluster({ cli: options.cli, stores, instances: 1 })
+  const cluster = await startCluster({ cli: options.cli, stores, instances: 1, report })
   await cluster.putCalendar(calendar, openCalendar('room'))
   const reference = await startReference(cluster)
   const pid = cluster.pids.slotlock[0]!

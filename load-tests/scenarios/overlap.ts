@@ -25,7 +25,7 @@ export const overlap: Scenario = {
 
 async function run({ stores, options, random, report, log }: Context): Promise<void> {
   const forMs = ((options.forS ?? 30) * 1000) / rounds
-  const cluster = await startCluster({ cli: options.cli, stores, instances: 2 })
+  const cluster = await startCluster({ cli: options.cli, stores, instances: 2, report })
   await cluster.putCalendar(calendar, openCalendar('room'))
   const slots = Array.from({ length: slotCount }, (_, index) => slotAt('room', index))
   const clients = await Promise.all(

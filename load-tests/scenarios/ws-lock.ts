@@ -26,7 +26,7 @@ export const wsLock: Scenario = {
 
 async function run({ stores, options, report, log }: Context): Promise<void> {
   const locksPerRound = options.times ?? 300
-  const cluster = await startCluster({ cli: options.cli, stores, instances: 1 })
+  const cluster = await startCluster({ cli: options.cli, stores, instances: 1, report })
   await cluster.putCalendar(calendar, openCalendar('room'))
   const reference = await startReference(cluster)
   const client = await WsClient.open({ url: cluster.ws[0]! })
