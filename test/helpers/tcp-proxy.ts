@@ -86,12 +86,19 @@ export interface Faults {
 export type Which = (connection: ProxiedConnection) => boolean
 const everyOne: Which = () => true
 
+interface LateBytes {
+  bytes: Buffer
+  /** Monotonic. */
+  dueAt: number
+}
+
 export class ProxiedConnection {
   readonly faults: Faults
   /** The first kilobyte that the client sent: enough to tell who it is. */
   opening = ''
   readonly #client: Socket
   readonly #target: Socket
+  readonly #late = new Map<Socket, LateBytes[]>()
 
   constructor(client: Socket, target: Socket, faults: Faults) {
     this.faults = faults
@@ -121,7 +128,26 @@ export class ProxiedConnection {
   #pass(bytes: Buffer, to: Socket, down: boolean): void {
     const { blackhole, dropDownstream, delayMs } = this.faults
     if (blackhole || (down && dropDownstream)) return
-    if (delayMs === 0) to.write(bytes)
-    else setTimeout(() => to.write(bytes), delayMs)
+    const late = this.#late.get(to) ?? []
+    if (delayMs === 0 && late.length === 0) {
+      to.write(bytes)
+      return
+    }
+    // also when the delay has ended meanwhile: bytes of one connection never overtake each other
+    late.push({ bytes, dueAt: Math.max(performance.now() + delayMs, late.at(-1)?.dueAt ?? 0) })
+    this.#late.set(to, late)
+    if (late.length === 1) this.#passLate(to, late)
+  }
+
+  #passLate(to: Socket, late: LateBytes[]): void {
+    for (let first = late[0]; first !== undefined; first = late[0]) {
+      const waitMs = first.dueAt - performance.now()
+      if (waitMs > 0) {
+        setTimeout(() => this.#passLate(to, late), waitMs)
+        return
+      }
+      to.write(first.bytes)
+      late.shift()
+    }
   }
 }

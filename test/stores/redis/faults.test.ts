@@ -1,13 +1,12 @@
 import t from 'tap'
 import { StoreUnavailable } from '../../../src/domain/errors.js'
 import { RedisKeys } from '../../../src/stores/redis/keys.js'
-import * as scripts from '../../../src/stores/redis/scripts.js'
 import { until } from '../../helpers/process.js'
 import { RedisServer } from '../../helpers/redis.js'
 import { TcpProxy } from '../../helpers/tcp-proxy.js'
 import { clinic, clock, lockedRow, newLock, openLane, row, slotAt, type TestLane, working } from './lane.js'
 
-/** The fast lane with a Redis that is frozen, killed, emptied, full, far away or full of nonsense. */
+/** The fast lane with a Redis that is killed, emptied, full, far away or full of nonsense. Frozen: test/faults/03. */
 
 const keys = new RedisKeys('test:')
 const nine = keys.slot(clinic, slotAt(9))
@@ -35,37 +34,6 @@ t.test('without Redis every method throws StoreUnavailable at once, and nothing 
   }
   t.equal(lane.connected, false)
   t.equal(lane.counters.errors, attempts.length - 1, 'all but the probe, which found no subscriber')
-})
-
-t.test('a reservation that a frozen server executes late leaves nothing', async t => {
-  const server = await RedisServer.start(t)
-  const lane = openLane(t, server.url, { commandTimeoutMs: 100 })
-  await working(lane)
-  await fill(lane)
-  const behind = server.client()
-  const executed = async (): Promise<number> =>
-    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await behind.info('commandstats'))?.[1])
-  // the server must know the script, or it would refuse the late one for not knowing it
-  await lane.reserve({ calendar: clinic, slots: [slotAt(11)], lock: newLock() })
-  const executedBefore = await executed()
-
-  server.freeze()
-  await t.rejects(reserveNine(lane), { reason: 'timeout', cause: Error })
-  const sentAt = clock.monotonic()
-  // twin: the same, with a deadline that does not come
-  const keyOfTwin = keys.slot(clinic, slotAt(10))
-  const twin = scripts.slotsReserve.run(
-    behind,
-    { generation_key: keys.generation(clinic), slot_keys: [keyOfTwin] },
-    { lock: newLock(), replaces: '', pending_ms: 600_000, deadline_ms: Number.MAX_SAFE_INTEGER }
-  )
-  await until('the deadline is over', () => clock.monotonic() - sentAt > 1_200)
-  server.thaw()
-
-  t.strictSame(await twin, { status: 'RESERVED' })
-  await until('the late one was executed, too', async () => (await executed()) >= executedBefore + 2)
-  t.equal(await behind.exists(keyOfTwin), 1, 'without the deadline it takes the slot')
-  t.equal(await behind.exists(nine), 0, 'with it, it does not')
 })
 
 t.test('a server that came back empty is STALE, is noticed, and is filled again', async t => {
