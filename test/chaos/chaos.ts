@@ -21,7 +21,7 @@ const warmUpMs = 1_000
 
 /** One run: everything is started, harmed, healed, compared and ended. Answers with all that was seen. */
 export async function runChaos(
-  { seed, forMs, instances, naive, brisk }: ChaosOptions,
+  { seed, forMs, instances, naive, brisk, calm }: ChaosOptions,
   log: (text: string) => void
 ): Promise<HistoryEvent[]> {
   const events: HistoryEvent[] = []
@@ -46,20 +46,23 @@ export async function runChaos(
   await pause(warmUpMs)
 
   const observer = naive ? undefined : observe(world, record)
-  await campaign({
-    world,
-    random,
-    calendar: calendar.id,
-    wanted: () => wantedAt(calendar, nowMs() - startedAt),
-    record,
-    log,
-    forMs,
-    pace: brisk ? 0.4 : 1,
-    atRest: async () => {
-      const found = naive ? undefined : await look(world.mariadb.url())
-      if (found !== undefined) record(found)
-    }
-  })
+  const strikes = calm
+    ? pause(forMs)
+    : campaign({
+        world,
+        random,
+        calendar: calendar.id,
+        wanted: () => wantedAt(calendar, nowMs() - startedAt),
+        record,
+        log,
+        forMs,
+        pace: brisk ? 0.4 : 1,
+        atRest: async () => {
+          const found = naive ? undefined : await look(world.mariadb.url())
+          if (found !== undefined) record(found)
+        }
+      })
+  await strikes
   log('no more faults')
   const { values } = await fleet.all('stop', () => undefined)
   const failures = values.flatMap(({ failures }) => failures)

@@ -96,7 +96,8 @@ export class Instance {
 
   sampleMemory(): void {
     const use = this.#process?.running ? readProcessUse(this.#process.pid) : undefined
-    if (use !== undefined)
+    // a process that has just ended has no memory to speak of
+    if (use !== undefined && Number.isFinite(use.rssBytes))
       this.#options.record({ kind: 'memory', instance: this.number, at: nowMs(), rssBytes: use.rssBytes })
   }
 

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise'
 
@@ -9,12 +10,14 @@ import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise'
 export class NaiveLocks {
   readonly #redis: Redis
   readonly #pool: Pool
-  readonly #locks = new Map<string, { slots: string[]; session: string }>()
+  readonly #locks = new Map<string, string[]>()
+  readonly #booked = new Set<string>()
 
   constructor(redisUrl: string, mysqlUrl: string) {
     this.#redis = new Redis(redisUrl, {
       protocol: 2,
-      commandTimeout: 40,
+      // patient, so that a busy machine alone does not send it to the other store
+      commandTimeout: 1_000,
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -24,7 +27,9 @@ export class NaiveLocks {
     this.#pool = createPool({ uri: mysqlUrl, connectionLimit: 5 })
   }
 
-  async createTables(): Promise<void> {
+  /** Redis is waited for, so that nothing differs from a clean start when nothing fails. */
+  async prepare(): Promise<void> {
+    if (this.#redis.status !== 'ready') await once(this.#redis, 'ready')
     await this.#pool.query(
       'CREATE TABLE IF NOT EXISTS naive_locks (slot VARCHAR(96) PRIMARY KEY, lock_id VARCHAR(32), expires_ms BIGINT)'
     )
@@ -38,20 +43,21 @@ export class NaiveLocks {
     session: string,
     slots: string[],
     ttlMs: number,
-    requestId = randomUUID()
+    requestId: string = randomUUID()
   ): Promise<string | undefined> {
     const hash = createHash('sha256').update(`${session} ${requestId}`).digest('base64url')
     const id = hash.slice(0, 22)
-    if (await this.#isBooked(slots)) return undefined
     const taken: string[] = []
+    const giveUp = async (): Promise<undefined> => {
+      for (const slot of taken) await this.#giveBack(slot, id)
+      return undefined
+    }
     for (const slot of slots) {
-      if (!(await this.#take(slot, id, ttlMs))) {
-        for (const other of taken) await this.#giveBack(other, id)
-        return undefined
-      }
+      if (!(await this.#take(slot, id, ttlMs))) return giveUp()
       taken.push(slot)
     }
-    this.#locks.set(id, { slots, session })
+    if (await this.#isBooked(slots)) return giveUp()
+    this.#locks.set(id, slots)
     return id
   }
 
@@ -75,6 +81,7 @@ export class NaiveLocks {
   }
 
   async book(id: string): Promise<boolean> {
+    if (this.#booked.has(id)) return true
     const slots = this.slotsOf(id)
     for (const slot of slots) {
       const holds = await this.#either(
@@ -89,12 +96,13 @@ export class NaiveLocks {
     }
     for (const slot of slots)
       await this.#pool.query('INSERT INTO naive_bookings (slot, lock_id) VALUES (?, ?)', [slot, id])
+    this.#booked.add(id)
     await this.release(id)
     return true
   }
 
   slotsOf(id: string): string[] {
-    return this.#locks.get(id)?.slots ?? []
+    return this.#locks.get(id) ?? []
   }
 
   async #isBooked(slots: readonly string[]): Promise<boolean> {

@@ -7,7 +7,7 @@ import { NaiveLocks } from './naive-locks.js'
 const { REDIS_URL = '', MYSQL_URL = '', HOST = '127.0.0.1', PORT = '0' } = process.env
 const defaultTtlMs = 2_000
 const locks = new NaiveLocks(REDIS_URL, MYSQL_URL)
-await locks.createTables()
+await locks.prepare()
 
 interface Params {
   slots?: string[]

@@ -8,6 +8,8 @@ export interface ChaosOptions {
   naive: boolean
   /** Shorter faults and gaps, so that each kind comes up within half a minute. */
   brisk: boolean
+  /** No faults at all: whoever is found out then has been found out by the checker's own mistake. */
+  calm: boolean
   /** Each fault as it happens, on standard error. */
   verbose: boolean
 }
@@ -18,6 +20,7 @@ export const usage = `npm run chaos -- [options]
   --instances N   slotlock processes, 2 at least (default 3)
   --brisk         shorter faults, closer together
   --naive         the naive double instead of slotlock: must be found out
+  --calm          no faults
   --verbose       tell each fault as it happens`
 
 /** Throws with a message for the person at the keyboard. */
@@ -30,6 +33,7 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
       instances: { type: 'string', default: '3' },
       naive: { type: 'boolean', default: false },
       brisk: { type: 'boolean', default: false },
+      calm: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false }
     }
   })
@@ -45,6 +49,7 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
     instances: wholeNumber('instances', values.instances, 2),
     naive: values.naive,
     brisk: values.brisk,
+    calm: values.calm,
     verbose: values.verbose
   }
 }
