@@ -54,7 +54,7 @@ export class Booking {
     this.#freeSlots = textByCount(
       count => `UPDATE slots${dialect.byPrimaryKey} SET state = 'free', owner = '', ver = :ver, updated_ms = :now
         WHERE calendar = :calendar AND slot IN (${nameList('s', count)}) AND token = :lock AND state = 'booked'
-          AND EXISTS (SELECT 1 FROM bookings WHERE bookings.id = :booking AND bookings.ver = :ver)`
+          AND EXISTS (SELECT 1 FROM bookings WHERE bookings.id = :booking AND bookings.change_id = :change)`
     )
   }
 
@@ -73,7 +73,7 @@ export class Booking {
     const outcome = await this.#context.db.transact(this.#packet(request, facts, stamp))
     if (outcome.status !== 'DONE') return this.#diagnose(request, facts, stamp, last)
     const row = outcome.results.at(-1)!.rows[0]
-    if (row === undefined || numberOf(row, 'ver') !== stamp.ver)
+    if (row === undefined || textOf(row, 'change_id') !== stamp.changeId)
       return this.#diagnose(request, facts, stamp, last)
     const lock = toLock(row, numberOf(row, 'now_ms'))
     const booking: BookingRecord = {
@@ -105,17 +105,17 @@ export class Booking {
         // fence first: MySQL assigns from left to right, and the fence depends on what the state was
         text: request.ifStillFree
           ? `UPDATE locks SET fence = CASE WHEN state = 'held' AND expires_ms > :now THEN fence ELSE :ver END,
-               state = 'booked', ver = :ver, updated_ms = :now
+               state = 'booked', ver = :ver, change_id = :change, updated_ms = :now
              WHERE id = :lock AND owner = :owner AND state IN ('held', 'expired', 'released') AND ver < :ver AND ${inTime}`
-          : `UPDATE locks SET state = 'booked', ver = :ver, updated_ms = :now
+          : `UPDATE locks SET state = 'booked', ver = :ver, change_id = :change, updated_ms = :now
              WHERE id = :lock AND owner = :owner AND state = 'held' AND expires_ms > :now AND ver < :ver AND ${inTime}`,
         values: common
       },
       {
         text: `INSERT INTO bookings (id, lock_id, calendar, owner, slots, customer, meta, request_id, fingerprint, state,
-            ver, booked_ms, updated_ms)
+            ver, change_id, booked_ms, updated_ms)
           SELECT :booking, :lock, :calendar, :owner, :slots, :customer, :meta, :requestId, :fingerprint, 'booked',
-            :ver, :booked, :now
+            :ver, :change, :booked, :now
           FROM (SELECT 1 AS one) x WHERE ${lockWasBooked}`,
         values: {
           ...common,
@@ -210,7 +210,7 @@ export class Booking {
         }
         const results = await context.change([
           {
-            text: `UPDATE bookings SET state = 'cancelled', ver = :ver, updated_ms = :now
+            text: `UPDATE bookings SET state = 'cancelled', ver = :ver, change_id = :change, updated_ms = :now
             WHERE id = :booking AND lock_id = :lock AND state = 'booked' AND ver < :ver AND ${inTime}`,
             values: common
           },
@@ -227,7 +227,7 @@ export class Booking {
         if (row === undefined) return { status: 'NOT_FOUND' }
         const booking = toBooking(row)
         const { calendar, slots, lock } = booking
-        if (booking.ver === stamp.ver) {
+        if (textOf(row, 'change_id') === stamp.changeId) {
           return {
             status: 'CANCELLED',
             booking,
@@ -256,7 +256,7 @@ export async function readBooking(
 }
 
 const lockWasBooked =
-  "EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.state = 'booked' AND locks.ver = :ver)"
+  "EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.state = 'booked' AND locks.change_id = :change)"
 
 /** The same as isStillFree, and a version that grows. */
 const stillFree = `slots.ver < :ver AND (slots.state = 'free'

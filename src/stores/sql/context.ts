@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { VersionClock } from '../../domain/clock.js'
 import { StoreBusy } from '../../domain/errors.js'
@@ -33,6 +34,12 @@ export interface Stamp {
   madeAt: number
   nowMs: number
   ver: number
+  /**
+   * Names the packet. Later statements of a packet, and whoever reads its answer, know by it that the earlier ones were
+   * carried out. The version would not do: two instances may hand out the same one, and then a lock that one of them
+   * granted in this very microsecond would look to the other as if its own, refused, booking had been made.
+   */
+  changeId: string
   deadlineMs: number
   earliestMs: number
 }
@@ -42,6 +49,7 @@ export const inTime = ':now <= :deadline AND :now >= :earliest'
 
 export const stampValues = (stamp: Stamp): Values => ({
   ver: stamp.ver,
+  change: stamp.changeId,
   deadline: stamp.deadlineMs,
   earliest: stamp.earliestMs
 })
@@ -55,6 +63,8 @@ export class StoreContext {
   readonly stats: SqlStats
   readonly settings: StoreSettings
   readonly versions: VersionClock
+  readonly #instance = randomBytes(12).toString('base64url')
+  #changes = 0
   readonly #facts = new LRUCache<LockId, LockFacts>({ max: factsMax })
 
   constructor(db: Database, stats: SqlStats, settings: StoreSettings) {
@@ -70,6 +80,7 @@ export class StoreContext {
       madeAt: this.db.monotonicMs(),
       nowMs,
       ver: this.versions.next(),
+      changeId: `${this.#instance}${(this.#changes++).toString(36)}`,
       deadlineMs: nowMs + this.settings.deadlineMs,
       earliestMs: nowMs - this.settings.clockErrorMaxMs
     }

@@ -12,7 +12,7 @@ import {
   stampValues
 } from './context.js'
 import type { Statement, Values } from './dialect.js'
-import { bytesOf, numberOf, toLock } from './rows.js'
+import { bytesOf, numberOf, textOf, toLock } from './rows.js'
 import { namedValues, nameList, textByCount } from './statement.js'
 
 /**
@@ -32,7 +32,7 @@ export class Lifecycle {
     const { byPrimaryKey } = context.db.dialect
     const ofThisLock = (count: number): string =>
       `WHERE calendar = :calendar AND slot IN (${nameList('s', count)}) AND token = :lock AND state = 'locked'
-         AND EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.ver = :ver)`
+         AND EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.change_id = :change)`
     this.#extendSlots = textByCount(
       count => `UPDATE slots${byPrimaryKey}
         SET expires_ms = CASE WHEN expires_ms > :expires THEN expires_ms ELSE :expires END, ver = :ver, updated_ms = :now
@@ -60,16 +60,17 @@ export class Lifecycle {
         }
         const extendLock: Statement = {
           text: `UPDATE locks
-          SET expires_ms = CASE WHEN expires_ms > :expires THEN expires_ms ELSE :expires END, ver = :ver, updated_ms = :now
+          SET expires_ms = CASE WHEN expires_ms > :expires THEN expires_ms ELSE :expires END, ver = :ver, change_id = :change,
+            updated_ms = :now
           WHERE id = :lock AND owner = :owner AND state = 'held' AND expires_ms > :now AND ver < :ver
             AND :expires <= created_ms + :life AND ${inTime}`,
           values
         }
         const extendSlots: Statement = { text: this.#extendSlots(facts.slots.length), values }
-        const found = await this.#changeLock([extendLock, extendSlots], request.lock)
+        const found = await this.#changeLock([extendLock, extendSlots], request.lock, stamp)
         if (found === undefined) return { status: 'NOT_FOUND' }
-        const { lock, nowMs } = found
-        if (lock.ver === stamp.ver) return { status: 'EXTENDED', lock, rows: heldRows(lock) }
+        const { lock, nowMs, changed } = found
+        if (changed) return { status: 'EXTENDED', lock, rows: heldRows(lock) }
         if (lock.state !== 'held') return { status: 'ENDED', lock }
         if (stamp.nowMs + request.ttlMs > lock.createdAt + request.lockLifeMaxMs)
           return { status: 'LIFE_LIMIT', lock }
@@ -106,15 +107,15 @@ export class Lifecycle {
           reason: bytesOf(reason)
         }
         const endLock: Statement = {
-          text: `UPDATE locks SET state = :state, reason = :reason, ver = :ver, updated_ms = :now
+          text: `UPDATE locks SET state = :state, reason = :reason, ver = :ver, change_id = :change, updated_ms = :now
           WHERE id = :lock AND state = 'held' AND expires_ms > :now AND ver < :ver AND ${inTime}`,
           values
         }
         const freeSlots: Statement = { text: this.#freeSlots(facts.slots.length), values }
-        const found = await this.#changeLock([endLock, freeSlots], lockId)
+        const found = await this.#changeLock([endLock, freeSlots], lockId, stamp)
         if (found === undefined) return { status: 'NOT_FOUND' }
-        const { lock, nowMs } = found
-        if (lock.ver === stamp.ver) return { status: 'ENDED', lock, rows: freedRows(lock) }
+        const { lock, nowMs, changed } = found
+        if (changed) return { status: 'ENDED', lock, rows: freedRows(lock) }
         if (lock.state !== 'held') return { status: 'ENDED', lock, rows: [] }
         return this.#again(lock, nowMs, stamp, last)
       }
@@ -123,13 +124,14 @@ export class Lifecycle {
 
   async #changeLock(
     statements: Statement[],
-    lockId: LockId
-  ): Promise<{ lock: LockRecord; nowMs: number } | undefined> {
+    lockId: LockId,
+    stamp: Stamp
+  ): Promise<{ lock: LockRecord; nowMs: number; changed: boolean } | undefined> {
     const results = await this.#context.change([...statements, selectLock(lockId)])
     const row = results.at(-1)!.rows[0]
     if (row === undefined) return undefined
     const nowMs = numberOf(row, 'now_ms')
-    return { lock: toLock(row, nowMs), nowMs }
+    return { lock: toLock(row, nowMs), nowMs, changed: textOf(row, 'change_id') === stamp.changeId }
   }
 
   /** The lock lives and was not changed: late, or its version is ahead of ours. */

@@ -157,9 +157,9 @@ export class Granting {
     const releaseOld: Statement = {
       // A subquery on the updated table must be a derived one for MySQL. No look at the clock: the row was live when the
       // new lock's row was inserted, and is held since.
-      text: `UPDATE locks SET state = 'released', ver = :ver, updated_ms = :now
+      text: `UPDATE locks SET state = 'released', ver = :ver, change_id = :change, updated_ms = :now
         WHERE id = :replaces AND owner = :owner AND state = 'held'
-          AND EXISTS (SELECT 1 FROM (SELECT id FROM locks WHERE id = :lock AND ver = :ver) fresh)`,
+          AND EXISTS (SELECT 1 FROM (SELECT id FROM locks WHERE id = :lock AND change_id = :change) fresh)`,
       values: common
     }
     return [holdOld, insertLock, releaseOld, takeSlots]
@@ -243,9 +243,9 @@ function limitReached(request: GrantRequest, counts: Row): GrantOutcome | undefi
 }
 
 const insertLockText = (count: number, replacing: boolean): string => `
-  INSERT INTO locks (id, calendar, owner, slots, slot_count, state, fingerprint, fence, ver, created_ms, expires_ms,
+  INSERT INTO locks (id, calendar, owner, slots, slot_count, state, fingerprint, fence, ver, change_id, created_ms, expires_ms,
     updated_ms, reason, address, user_agent)
-  SELECT :lock, :calendar, :owner, :slots, :count, 'held', :fingerprint, :ver, :ver, :created, :expires,
+  SELECT :lock, :calendar, :owner, :slots, :count, 'held', :fingerprint, :ver, :ver, :change, :created, :expires,
     :now, NULL, :address, :userAgent
   FROM (${liveCounts}) mine
   WHERE ${inTime}
@@ -277,7 +277,7 @@ const takeSlotsText = (dialect: Dialect, count: number, replacing: boolean): str
   SELECT ${replacing ? 'x.c' : ':calendar'}, x.s, x.b, ${chosen("'locked'", "'free'")}, ${chosen(':owner', "''")},
     ${chosen(':lock', ':replaces')}, :ver, ${chosen(':expires', '0')}, :now
   FROM (${union}) x
-  WHERE EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.ver = :ver)
+  WHERE EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.change_id = :change)
   ${dialect.upsert('calendar, slot')}
     token = CASE WHEN ${takeable(replacing)} THEN ${incoming('token')} ELSE NULL END,
     state = ${incoming('state')}, owner = ${incoming('owner')}, ver = ${incoming('ver')},

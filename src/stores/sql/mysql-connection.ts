@@ -36,6 +36,7 @@ const mariadbSettings = 'SET SESSION idle_transaction_timeout = 2, max_statement
 /** One connection whose session is set up; `query` is the only way to use it. */
 export class MysqlConnection {
   dead = false
+  isMariadb = false
   /** On the monotonic clock. */
   idleSince = 0
   readonly #connection: Connection
@@ -85,8 +86,9 @@ export class MysqlConnection {
         { version: string; now_ms: number }
       ]
       observe(sentAt, clock.monotonic(), Number(row.now_ms))
-      const isMariadb = row.version.toLowerCase().includes('mariadb')
-      await connection.query([...sessionSettings, ...(isMariadb ? [mariadbSettings] : [])].join('; '))
+      connection.isMariadb = row.version.toLowerCase().includes('mariadb')
+      const settings = connection.isMariadb ? [...sessionSettings, mariadbSettings] : sessionSettings
+      await connection.query(settings.join('; '))
       return connection
     } catch (error) {
       connection.destroy()

@@ -145,6 +145,7 @@ export class MysqlDatabase implements Database {
     })
     const run = (text: string): Promise<unknown> => this.#send(connection, text, false)
     try {
+      if (connection.isMariadb) await run('SET SESSION max_statement_time = 0')
       await this.#lockMigration(run)
       await run(schemaTable.mysql)
       const [row] = (await run(readSchemaVersion)) as [Row]

@@ -6,10 +6,10 @@ import type { Selection, SlotRow, SlotStatus } from '../../domain/slot.js'
 import type { Row } from './dialect.js'
 
 export const lockColumns =
-  'id, calendar, owner, slots, state, fingerprint, fence, ver, created_ms, expires_ms, updated_ms, reason, address, user_agent'
+  'id, calendar, owner, slots, state, fingerprint, fence, ver, change_id, created_ms, expires_ms, updated_ms, reason, address, user_agent'
 export const slotColumns = 'calendar, slot, state, owner, token, ver, expires_ms, updated_ms'
 export const bookingColumns =
-  'id, lock_id, calendar, owner, slots, customer, meta, fingerprint, state, ver, booked_ms'
+  'id, lock_id, calendar, owner, slots, customer, meta, fingerprint, state, ver, change_id, booked_ms'
 export const selectionColumns = 'calendar, viewer, slot, seq, expires_ms'
 
 /** MySQL gives sums and clock readings as decimals, which some drivers hand over as text. */

@@ -62,7 +62,7 @@ async function sweepGroup(
   const slotList = nameList('s', slots.length)
   const results = await context.change([
     {
-      text: `UPDATE locks SET state = 'expired', ver = :ver, updated_ms = :now
+      text: `UPDATE locks SET state = 'expired', ver = :ver, change_id = :change, updated_ms = :now
         WHERE id IN (${idList}) AND state = 'held' AND expires_ms <= :now AND ver < :ver AND ${inTime}`,
       values
     },
@@ -70,15 +70,16 @@ async function sweepGroup(
       text: `UPDATE slots${context.db.dialect.byPrimaryKey}
         SET state = 'free', owner = '', expires_ms = 0, ver = :ver, updated_ms = :now
         WHERE calendar = :calendar AND slot IN (${slotList}) AND token IN (${idList}) AND state = 'locked'
-          AND EXISTS (SELECT 1 FROM locks WHERE locks.id = slots.token AND locks.ver = :ver)`,
+          AND EXISTS (SELECT 1 FROM locks WHERE locks.id = slots.token AND locks.change_id = :change)`,
       values
     },
     {
-      text: `SELECT ${lockColumns}, :now AS now_ms FROM locks WHERE id IN (${idList}) AND ver = :ver`,
+      text: `SELECT ${lockColumns}, :now AS now_ms FROM locks WHERE id IN (${idList}) AND change_id = :change`,
       values
     },
     {
-      text: `SELECT ${slotColumns} FROM slots WHERE calendar = :calendar AND slot IN (${slotList}) AND ver = :ver`,
+      text: `SELECT ${slotColumns} FROM slots WHERE calendar = :calendar AND slot IN (${slotList}) AND ver = :ver
+        AND state = 'free' AND token IN (SELECT id FROM locks WHERE id IN (${idList}) AND change_id = :change)`,
       values
     }
   ])
