@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import type { Clock } from '../../src/domain/clock.js'
 import type { CalendarId, SlotId } from '../../src/domain/ids.js'
 import { defaultLimits, type Limits } from '../../src/domain/limits.js'
 import type { LockStore } from '../../src/domain/lock-store.js'
@@ -39,7 +40,7 @@ export { codeOf, lockIn, Visitor } from './visitor.js'
  * reason to go without Redis, unless the story is about just that. Everything is closed in the test's teardown.
  */
 
-export const clock = { now: () => Date.now(), monotonic: () => performance.now() }
+export const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 export interface LogLine {
   level: number
   msg: string
@@ -79,6 +80,8 @@ export interface World {
   judge: SqlLockStore
   /** Name of the database on the MariaDB; empty with SQLite. */
   database: string
+  /** The file that all instances share; only with SQLite. */
+  file: string
   /** The row of the nth slot; undefined: never touched. */
   row(n: number): Promise<SlotRow | undefined>
   /** All rows of the day, by slot. */
@@ -97,6 +100,8 @@ export interface OwnOptions {
   mysqlUser?: string
   settings?: Partial<TransportSettings>
   timing?: Partial<TransportTiming>
+  /** The instance's own clock, by which it counts pauses and stalls. */
+  clock?: Clock
   /** Puts something around the store or the fast lane, for instance to leave a protection out. */
   wrapStore?: (store: SqlLockStore) => LockStore
   wrapLane?: (lane: RedisFastLane) => Lane
@@ -111,6 +116,8 @@ export interface WorldOptions extends OwnOptions {
   /** Absent: SQLite, one file, opened by each instance. */
   mariadb?: MariadbServer
   calendars?: CalendarId[]
+  /** The database's clock where that is SQLite, which has none of its own. */
+  databaseClock?: Clock
 }
 
 /** For a database that is in no hurry: a busy test machine is not what a story is about. */
@@ -127,10 +134,17 @@ interface Teardown {
 type T = { teardown(end: () => Promise<void>): void }
 
 let worlds = 0
-const secret = 'a secret that is long enough for a test'
+/** Signs the tokens of every instance. */
+export const secret = 'a secret that is long enough for a test'
 
 export async function startWorld(t: T, options: WorldOptions = {}): Promise<World> {
-  const { instances: count = 2, redis: redisOption = [], mariadb, calendars = [calendar] } = options
+  const {
+    instances: count = 2,
+    redis: redisOption = [],
+    mariadb,
+    calendars = [calendar],
+    databaseClock
+  } = options
   const redis =
     redisOption === false
       ? undefined
@@ -140,7 +154,7 @@ export async function startWorld(t: T, options: WorldOptions = {}): Promise<Worl
   worlds += 1
   const database = mariadb === undefined ? '' : `world${process.pid}x${worlds}`
   const databaseUrl = mariadb === undefined ? sharedFile(t) : await mariadb.createDatabase(database)
-  const judge = await openStore(databaseUrl, patience)
+  const judge = await openStore(databaseUrl, patience, databaseClock)
   t.teardown(() => judge.close())
   await judge.migrate()
   for (const id of calendars) await judge.putCalendar(definitionOf(id))
@@ -156,6 +170,7 @@ export async function startWorld(t: T, options: WorldOptions = {}): Promise<Worl
     redis: redis!,
     judge,
     database,
+    file: mariadb === undefined ? databaseUrl : '',
     row: async n => (await judge.readSlots(calendar, [slot(n)]))[0],
     rows: async () => {
       const rows = await judge.readRange(calendar, firstDayMs, firstDayMs + dayMs)
@@ -171,12 +186,13 @@ export async function startWorld(t: T, options: WorldOptions = {}): Promise<Worl
 
 async function startInstance(
   t: T,
-  options: OwnOptions,
+  options: OwnOptions & Pick<WorldOptions, 'databaseClock'>,
   redis: RedisServer | undefined,
   mariadb: MariadbServer | undefined,
   databaseUrl: string
 ): Promise<Instance> {
-  const { lane: laneOptions, mysql, settings, timing, awaitGreen = true } = options
+  const { lane: laneOptions, mysql, settings, timing, awaitGreen = true, databaseClock } = options
+  const ownClock = options.clock ?? clock
   const redisProxy = redis && (await TcpProxy.start(t, redis.port))
   const sqlProxy = mariadb && (await TcpProxy.start(t, mariadb.port))
   const log: LogLine[] = []
@@ -187,7 +203,8 @@ async function startInstance(
       : databaseUrl
           .replace(`:${mariadb.port}`, `:${sqlProxy!.port}`)
           .replace('//root@', `//${options.mysqlUser ?? 'root'}@`),
-    mysql ?? {}
+    mysql ?? {},
+    databaseClock
   )
   await store.migrate()
   let lane: RedisFastLane | undefined
@@ -212,7 +229,7 @@ async function startInstance(
           },
     alone: false,
     limits: { ...defaultLimits, lockTtlMinMs: 100, ...options.limits },
-    clock,
+    clock: ownClock,
     random: Math.random,
     randomBytes: size => randomBytes(size),
     log: logger,
@@ -281,8 +298,12 @@ async function startInstance(
   }
 }
 
-async function openStore(url: string, mysql: Partial<MysqlStoreOptions>): Promise<SqlLockStore> {
-  if (!url.startsWith('mysql:')) return openSqliteStore(url, { clock })
+async function openStore(
+  url: string,
+  mysql: Partial<MysqlStoreOptions>,
+  databaseClock: Clock = clock
+): Promise<SqlLockStore> {
+  if (!url.startsWith('mysql:')) return openSqliteStore(url, { clock: databaseClock })
   return openMysqlStore(url, { clock, random: Math.random, connectionsMax: 4, ...mysql })
 }
 
