@@ -1,0 +1,357 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { demoCalendar } from '../../src/domain/calendar-definition.js'
+import { OutcomeUnknown, StoreUnavailable } from '../../src/domain/errors.js'
+import { type CalendarId, parseLockId, type SlotId } from '../../src/domain/ids.js'
+import type { Outcome } from '../../src/service/refusal.js'
+import {
+  type BatchOutcome,
+  type Database,
+  newSqlStats,
+  type Statement
+} from '../../src/stores/sql/dialect.js'
+import { SqlLockStore } from '../../src/stores/sql/lock-store.js'
+import { SqliteDatabase } from '../../src/stores/sql/sqlite.js'
+import { callerNamed, HandClock, type ServiceWorld, serviceWorld, slotAt } from '../service/service-world.js'
+
+/**
+ * Two instances over one database, three visitors who do several things at once, and a scheduler that decides which
+ * message arrives when. On its way to the database or back a packet may be lost, doubled, or be carried out long after
+ * its sender gave up; an instance may crash and take what it was doing with it. The clock stands still, so nothing
+ * ever expires: every lock that was acknowledged has to be there until its holder gives it back.
+ */
+
+const faults = ['none', 'lost on the way', 'answer lost', 'carried out twice', 'carried out later'] as const
+type Fault = (typeof faults)[number]
+/** The harm that the checker has to notice: said to be committed, and never was. */
+type Lie = 'acknowledged before commit'
+
+class UnreliableDatabase implements Database {
+  readonly #real: Database
+  readonly #scheduler: fc.Scheduler
+  readonly #nextFault: () => Fault | Lie
+  /** A crashed instance hears of nothing any more. */
+  crashed = false
+
+  constructor(real: Database, scheduler: fc.Scheduler, nextFault: () => Fault | Lie) {
+    this.#real = real
+    this.#scheduler = scheduler
+    this.#nextFault = nextFault
+  }
+
+  get dialect() {
+    return this.#real.dialect
+  }
+
+  async transact(statements: readonly Statement[]): Promise<BatchOutcome> {
+    const fault = this.#nextFault()
+    await this.#travel('a packet arrives')
+    switch (fault) {
+      case 'lost on the way':
+        throw new OutcomeUnknown('no answer')
+      case 'carried out later':
+        void this.#travel('a packet arrives at last').then(() => this.#real.transact(statements))
+        throw new OutcomeUnknown('no answer')
+      case 'acknowledged before commit':
+        return { status: 'DONE', results: statements.map(() => ({ rows: [], changed: 1 })) }
+      case 'none':
+      case 'answer lost':
+      case 'carried out twice': {
+        const outcome = await this.#real.transact(statements)
+        if (fault === 'carried out twice') await this.#real.transact(statements)
+        await this.#travel('an answer arrives')
+        if (fault === 'answer lost') throw new OutcomeUnknown('no answer')
+        return outcome
+      }
+      default:
+        return fault satisfies never
+    }
+  }
+
+  async read(statements: readonly Statement[]) {
+    await this.#travel('a read arrives')
+    const rows = await this.#real.read(statements)
+    await this.#travel('its rows arrive')
+    return rows
+  }
+
+  migrate = () => this.#real.migrate()
+  nowMs = () => this.#real.nowMs()
+  monotonicMs = () => this.#real.monotonicMs()
+  ping = () => this.#real.ping()
+  close = () => Promise.resolve()
+
+  async #travel(what: string): Promise<void> {
+    await this.#scheduler.schedule(Promise.resolve(), what)
+    if (this.crashed) throw new StoreUnavailable('the instance has crashed')
+  }
+}
+
+type Step = { instance: 0 | 1 } & (
+  | { do: 'lock'; slots: number[] }
+  | { do: 'replace'; slots: number[] }
+  | { do: 'extend' }
+  | { do: 'release' }
+  | { do: 'book' }
+  | { do: 'crash' }
+)
+
+const instanceArb = fc.constantFrom<0 | 1>(0, 1)
+const slotsArb = fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 3 })
+const stepArb: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('lock' as const), instance: instanceArb, slots: slotsArb })
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('replace' as const), instance: instanceArb, slots: slotsArb })
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('extend' as const), instance: instanceArb }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('release' as const), instance: instanceArb }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('book' as const), instance: instanceArb }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const), instance: instanceArb }) }
+)
+const visitors = ['ann', 'bob', 'eve'] as const
+const storyArb = fc.tuple(...visitors.map(() => fc.array(stepArb, { minLength: 1, maxLength: 5 })))
+
+/** From the answer's arrival until the visitor asked for its end; counted in events, for the clock stands still. */
+interface Hold {
+  lock: string
+  slots: SlotId[]
+  from: number
+  to: number
+  booked: boolean
+}
+
+/** A visitor asks again so often, on the other instance every second time, before it leaves a request open. */
+const triesMax = 6
+
+class Story {
+  readonly holds: Hold[] = []
+  readonly wrong: string[] = []
+  readonly #worlds: ServiceWorld[]
+  readonly #databases: (UnreliableDatabase | undefined)[]
+  readonly #restart: (instance: 0 | 1) => Promise<void>
+  #events = 0
+
+  constructor(
+    worlds: ServiceWorld[],
+    databases: UnreliableDatabase[],
+    restart: (instance: 0 | 1) => Promise<void>
+  ) {
+    this.#worlds = worlds
+    this.#databases = databases
+    this.#restart = restart
+  }
+
+  async visit(name: string, steps: readonly Step[]): Promise<void> {
+    const caller = callerNamed(name)
+    let requests = 0
+    let mine: Hold | undefined
+    const calendar = 'demo' as CalendarId
+    for (const step of steps) {
+      const requestId = `${name}-${requests++}`
+      const held = mine
+      switch (step.do) {
+        case 'lock':
+        case 'replace': {
+          if (step.do === 'replace' && held === undefined) break
+          const slots = step.slots.map(index => slotAt(index))
+          const replaces = step.do === 'replace' ? held?.lock : undefined
+          // Whatever comes of it, the old one may be gone from now on.
+          if (replaces !== undefined) this.#end(held)
+          const answer = await this.#ask(step.instance, world =>
+            world.handlers.lock(caller, {
+              calendar,
+              slots,
+              requestId,
+              ...(replaces === undefined ? {} : { replaces })
+            })
+          )
+          if (!answer?.ok) {
+            if (replaces !== undefined) mine = undefined
+            break
+          }
+          const { lock } = answer.value
+          if (lock.state !== 'held') this.wrong.push(`${name} was given a lock that is ${lock.state}`)
+          mine = {
+            lock: lock.id,
+            slots: lock.slots as SlotId[],
+            from: this.#events++,
+            to: Number.POSITIVE_INFINITY,
+            booked: false
+          }
+          this.holds.push(mine)
+          break
+        }
+        case 'extend': {
+          if (held === undefined) break
+          const answer = await this.#ask(step.instance, world =>
+            world.handlers.extend(caller, { lock: held.lock })
+          )
+          if (answer?.ok === false)
+            this.wrong.push(`${name} could not extend a live lock: ${answer.refusal.code}`)
+          break
+        }
+        case 'release': {
+          if (held === undefined) break
+          this.#end(held)
+          mine = undefined
+          const answer = await this.#ask(step.instance, world =>
+            world.handlers.release(caller, { lock: held.lock })
+          )
+          if (answer?.ok === false) this.wrong.push(`${name} could not release: ${answer.refusal.code}`)
+          break
+        }
+        case 'book': {
+          if (held === undefined) break
+          mine = undefined
+          const answer = await this.#ask(step.instance, world =>
+            world.handlers.book(caller, { lock: held.lock, requestId, customer: { name } })
+          )
+          if (answer?.ok) held.booked = true
+          else if (answer !== undefined)
+            this.wrong.push(`${name} could not book a live lock: ${answer.refusal.code}`)
+          break
+        }
+        case 'crash':
+          await this.#restart(step.instance)
+          break
+        default:
+          step satisfies never
+      }
+    }
+  }
+
+  /** undefined: no answer after all tries, so it may have happened, or happen yet. */
+  async #ask<T>(
+    instance: 0 | 1,
+    request: (world: ServiceWorld) => Promise<Outcome<T>>
+  ): Promise<Outcome<T> | undefined> {
+    for (let tries = 0; tries < triesMax; tries++) {
+      try {
+        const answer = await request(this.#worlds[(instance + tries) % 2]!)
+        if (answer.ok || !['BUSY', 'OUTCOME_UNKNOWN', 'STORE_UNAVAILABLE'].includes(answer.refusal.code))
+          return answer
+      } catch (error) {
+        if (!(error instanceof OutcomeUnknown || error instanceof StoreUnavailable)) throw error
+      }
+    }
+    return undefined
+  }
+
+  #end(hold: Hold | undefined): void {
+    if (hold !== undefined) hold.to = this.#events++
+  }
+
+  replaceInstance(instance: 0 | 1, world: ServiceWorld, database: UnreliableDatabase): void {
+    const old = this.#databases[instance]
+    if (old !== undefined) old.crashed = true
+    this.#databases[instance] = database
+    this.#worlds[instance] = world
+  }
+}
+
+async function verdict(story: Story, truth: SqlLockStore): Promise<string[]> {
+  const wrong = [...story.wrong]
+  for (const [index, one] of story.holds.entries()) {
+    for (const other of story.holds.slice(index + 1)) {
+      if (other.lock === one.lock || one.to < other.from || other.to < one.from) continue
+      const shared = one.slots.filter(slot => other.slots.includes(slot))
+      if (shared.length > 0) wrong.push(`${shared} had two holders, ${one.lock} and ${other.lock}`)
+    }
+    if (one.to !== Number.POSITIVE_INFINITY) continue
+    const rows = await truth.readSlots('demo' as CalendarId, one.slots)
+    const lock = await truth.readLock(parseLockId(one.lock)!)
+    const kept = rows.filter(
+      row => row.token === one.lock && (row.state === 'locked' || row.state === 'booked')
+    )
+    if (kept.length !== one.slots.length || lock === undefined || !['held', 'booked'].includes(lock.state)) {
+      wrong.push(
+        `the acknowledged lock ${one.lock} is ${lock?.state} and has ${kept.length} of ${one.slots.length} slots`
+      )
+    }
+    if (one.booked && lock?.state !== 'booked')
+      wrong.push(`the acknowledged booking of ${one.lock} is not there`)
+  }
+  // all or nothing, also for locks that nobody was told of
+  const rows = await truth.readRange('demo' as CalendarId, 0, Number.MAX_SAFE_INTEGER)
+  for (const token of new Set(rows.filter(row => row.state === 'locked').map(row => row.token!))) {
+    const lock = await truth.readLock(token)
+    const held = rows.filter(row => row.token === token && row.state === 'locked').map(row => row.slot)
+    if (lock?.state !== 'held' || lock.slots.join() !== held.sort().join())
+      wrong.push(`${token} is held in part`)
+  }
+  return wrong
+}
+
+async function tell(
+  scheduler: fc.Scheduler,
+  scripts: readonly (readonly Step[])[],
+  faultsOf: () => Fault | Lie
+): Promise<string[]> {
+  const clock = new HandClock()
+  const sqlite = new SqliteDatabase(':memory:', clock, newSqlStats())
+  const truth = new SqlLockStore(sqlite)
+  const ends: (() => Promise<void>)[] = []
+  const scope = { teardown: (end: () => Promise<void>) => void ends.push(end) }
+  await truth.migrate()
+  await truth.putCalendar(demoCalendar('UTC'))
+  const instance = async () => {
+    const database = new UnreliableDatabase(sqlite, scheduler, faultsOf)
+    return { database, world: await serviceWorld(scope, { store: new SqlLockStore(database), clock }) }
+  }
+  const [first, second] = [await instance(), await instance()]
+  const story: Story = new Story(
+    [first.world, second.world],
+    [first.database, second.database],
+    async which => {
+      const fresh = await instance()
+      story.replaceInstance(which, fresh.world, fresh.database)
+    }
+  )
+  await scheduler.waitFor(Promise.all(scripts.map((steps, index) => story.visit(visitors[index]!, steps))))
+  await scheduler.waitIdle()
+  const wrong = await verdict(story, truth)
+  for (const end of ends) await end()
+  await truth.close()
+  return wrong
+}
+
+const runs = 150
+
+t.test(
+  'whatever is lost, doubled, late or crashed, a lock that was acknowledged is held by one, whole, until it is given back',
+  async t => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        storyArb,
+        fc.infiniteStream(
+          fc.oneof({ weight: 3, arbitrary: fc.constant<Fault>('none') }, fc.constantFrom(...faults))
+        ),
+        async (scheduler, scripts, stream) => {
+          const wrong = await tell(scheduler, scripts, () => stream.next().value ?? 'none')
+          if (wrong.length > 0) throw new Error(wrong.join('\n'))
+        }
+      ),
+      { numRuns: runs }
+    )
+    t.pass(`${runs} stories`)
+  }
+)
+
+t.test('a store that acknowledges before it commits is found out by the same stories', async t => {
+  const details = await fc.check(
+    fc.asyncProperty(fc.scheduler(), storyArb, async (scheduler, scripts) => {
+      let packets = 0
+      const wrong = await tell(scheduler, scripts, () =>
+        packets++ % 4 === 3 ? 'acknowledged before commit' : 'none'
+      )
+      return wrong.length === 0
+    }),
+    { numRuns: runs, endOnFailure: true }
+  )
+  t.equal(details.failed, true)
+})
