@@ -2,7 +2,7 @@ import type { Connection } from 'mysql2/promise'
 import type { MariadbServer } from '../helpers/mariadb.js'
 import { until } from '../helpers/process.js'
 import type { Answer } from '../helpers/ws-client.js'
-import type { World } from './world.js'
+import { calendar, slot, type World } from './world.js'
 
 /** What the stories about MariaDB share: an own look at the rows, and visitors who do not give up. */
 
@@ -24,12 +24,12 @@ export async function countOf(look: Connection, what: string): Promise<number> {
   return Number((rows as { n: number }[])[0]!.n)
 }
 
-/** Somebody has sent a statement that waits for a row of another transaction. */
+/** Somebody has sent a statement that waits for a row of another transaction. (innodb_trx lags when it is polled.) */
 export const untilRowWaits = (look: Connection): Promise<void> =>
-  until(
-    'a statement waits for a row',
-    async () => (await countOf(look, "information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")) > 0
-  )
+  until('a statement waits for a row', async () => {
+    const [rows] = await look.query("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")
+    return Number((rows as { Value: string }[])[0]!.Value) > 0
+  })
 
 /** A server that was thawed works off what lies in its sockets; this waits until it has. */
 export const untilWorkedOff = (look: Connection): Promise<void> =>
@@ -63,3 +63,6 @@ export const errnoOf = (statement: Promise<unknown>): Promise<number> =>
     () => 0,
     (error: { errno: number }) => error.errno
   )
+
+/** The nth slot's row, found by its key: a condition that walks the table would hold every row it meets. */
+export const rowOf = (n: number): string => `calendar = '${calendar}' AND slot = '${slot(n)}'`
