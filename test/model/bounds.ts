@@ -69,13 +69,13 @@ const small: { [name in Configuration]: Bounds } = {
   }
 }
 
-/** For a change of the protocol: minutes, and some gigabytes. */
+/** For a change of the protocol: a quarter of an hour, and up to two gigabytes. */
 const large: { [name in Configuration]: Bounds } = {
   'two slots': { ...small['two slots'], timeouts: 2, sweeps: 1 },
   'one slot': { ...small['one slot'], sweeps: 1, revokes: 1 },
   swept: { ...small.swept, sends: 4, periods: 2 },
-  replaces: { ...small.replaces, timeouts: 2, lates: 1 },
-  late: { ...small.late, slots: 2, replaces: true, timeouts: 1, lates: 1 },
+  replaces: { ...small.replaces, lates: 1 },
+  late: { ...small.late, extends: true, sweeps: 1 },
   versions: { ...small.versions, attempts: 2, extends: true, sweeps: 1 },
   'three users': { ...small['three users'], slots: 2, timeouts: 0 },
   screen: { ...small.screen, timeouts: 1, periods: 1, screen: { events: 3, losses: 2, doubles: 1, reads: 2 } }
