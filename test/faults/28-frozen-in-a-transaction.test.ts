@@ -63,5 +63,7 @@ t.test('an instance that stands still in a transaction holds its rows for two se
   await carols
   t.equal(asks.carol.includes('ok'), false, 'what the other session holds is not to be had (the twin)')
   await bob.untilScreenEquals(world.rows)
-  one.sqlProxy!.cut() // or it would wait for its answer until its patience ends
+  // or it would wait for its answers until its patience ends
+  one.sqlProxy!.fault({ blackhole: false })
+  one.sqlProxy!.cut()
 })
