@@ -135,7 +135,7 @@ type T = { teardown(end: () => Promise<void>): void }
 
 let worlds = 0
 /** Signs the tokens of every instance. */
-export const secret = 'a secret that is long enough for a test'
+export const secret = 'a-secret-that-is-long-enough-for-a-test'
 
 export async function startWorld(t: T, options: WorldOptions = {}): Promise<World> {
   const {
