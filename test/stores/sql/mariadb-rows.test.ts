@@ -82,7 +82,7 @@ t.test('a slot that is taken between the two looks is a conflict, and the lock i
 })
 
 t.test(
-  'sixteen writers over the same few slots: no partial lock, no deadlock, nothing acknowledged is missing',
+  'sixteen writers over the same few slots: no partial lock, no deadlock that anybody notices, nothing acknowledged is missing',
   async t => {
     const bench = await benchOn(t, server)
     const patience = { acquireTimeoutMs: 10_000, queryTimeoutMs: 10_000, deadlineMs: 10_000 }
