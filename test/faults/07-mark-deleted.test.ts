@@ -1,6 +1,6 @@
 import t from 'tap'
 import { until } from '../helpers/process.js'
-import { fill, lockByMarkAlone, markOf, untilMarked } from './redis-side.js'
+import { fill, lockByMarkAlone, markOf, untilColor, untilMarked } from './redis-side.js'
 import { calendar, codeOf, keys, slot, startWorld } from './world.js'
 
 /**
@@ -20,6 +20,7 @@ t.test('the mark of a live lock is deleted: Redis says free, the row says no', a
   const held = await ann.locked([0])
   await untilMarked(behind, 0, 'locked')
 
+  await untilColor('green', two)
   await behind.del(keys.slot(calendar, slot(0)))
   const answer = await bob.lock([0])
   t.match(answer, { ok: false, error: { code: 'SLOT_UNAVAILABLE' } })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fill, lockByMarkAlone, newLock, untilMarked } from './redis-side.js'
+import { fill, lockByMarkAlone, newLock, untilColor, untilMarked } from './redis-side.js'
 import { calendar, codeOf, keys, slot, startWorld } from './world.js'
 
 /**
@@ -25,6 +25,7 @@ t.test('a mark that no row stands for keeps nobody out', async t => {
   await behind.set(keys.slot(calendar, slot(2)), 'what is this', 'PX', 600_000)
   const ann = await one.visitor()
 
+  await untilColor('green', one)
   t.equal(codeOf(await ann.lock([0])), 'ok')
   t.equal(codeOf(await ann.lock([1])), 'ok')
   t.equal(one.lane!.counters.taken, 2, 'Redis had refused both')

@@ -34,6 +34,7 @@ t.test('the answer to a reservation is lost: it is not executed twice, and the l
   })
 
   const commands = (connection: { opening: string }) => connection.opening.includes('slotlock-commands')
+  await untilColor('green', one)
   one.redisProxy!.fault({ dropDownstream: true }, commands)
   const answer = ann.lock([1], { requestId: 'one' })
   await until('Redis has executed it', () => reservations.length === 1)

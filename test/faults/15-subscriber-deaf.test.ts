@@ -18,6 +18,7 @@ t.test('an instance that went deaf without a word: the screen goes on, and it he
   await fill(world)
   const ann = await one.visitor()
   const bob = await (await two.visitor()).watch()
+  await untilColor('green', one, two)
   const kept = await ann.locked([0])
   await until('Bob has heard of it', () => bob.sees(0) === 'locked')
   const heard = two.lane!.counters.eventsReceived
