@@ -45,6 +45,8 @@ export interface World {
   /** What an instance needs to be one more of these. */
   readonly settings: Env
   readonly instances: readonly Instance[]
+  /** One more of them. */
+  another(): Promise<Instance>
   /** The first instance and the last; the same one where there is one. */
   readonly a: Instance
   readonly b: Instance
@@ -52,6 +54,8 @@ export interface World {
   readonly mariadb: MariadbServer | undefined
   /** The rows, read behind the service's back. */
   readonly truth: Truth
+  /** For when the connection of the other was lost with the server. */
+  readTruthAgain(): Promise<Truth>
   /** As `slotlock token` prints it. `calendars` absent: all. */
   tokenOf(role: Role, calendars?: readonly string[]): string
   /** Ours, and its time is over. */
@@ -79,21 +83,27 @@ export async function startWorld(
   const instances = await Promise.all(
     Array.from({ length: setUp.instances }, () => Instance.start(t, settings))
   )
-  const truth = await openTruth(
-    mysqlUrl === undefined ? { kind: 'sqlite', folder: data } : { kind: 'mysql', url: mysqlUrl }
-  )
-  t.teardown(() => truth.close())
+  const readTruth = async (): Promise<Truth> => {
+    const truth = await openTruth(
+      mysqlUrl === undefined ? { kind: 'sqlite', folder: data } : { kind: 'mysql', url: mysqlUrl }
+    )
+    t.teardown(() => truth.close())
+    return truth
+  }
+  const truth = await readTruth()
   const tokens = new Tokens([sharedSecret], systemClock)
   const twoDaysAgo = new Tokens([sharedSecret], { ...systemClock, now: () => Date.now() - 2 * 86_400_000 })
   const world: World = {
     setUp,
     settings,
     instances,
+    another: () => Instance.start(t, settings),
     a: instances[0]!,
     b: instances.at(-1)!,
     redis,
     mariadb,
     truth,
+    readTruthAgain: readTruth,
     tokenOf: (role, calendars) =>
       tokens.mint({ role, ttlMs: 3_600_000, calendars: calendars as CalendarId[] | undefined }).token,
     expiredToken: twoDaysAgo.openSession().token

@@ -1,0 +1,93 @@
+import t from 'tap'
+import { setUps, startWorld } from '../helpers/set-ups.js'
+import { WsClient } from '../helpers/ws-client.js'
+import { Clinic, calendar, onEachSetUp, range, soon } from './clinic.js'
+import { askHttp } from './visitor.js'
+
+onEachSetUp(t, async (t, clinic) => {
+  const { a, b, setUp, truth } = clinic.world
+  const ann = await clinic.ann('ws')
+  const watcher = await clinic.ann('ws')
+  await watcher.must('readSlots', range)
+  const { lock } = await ann.must('lock', { calendar, slots: clinic.slots(2) })
+  const { cursor } = await watcher.must('readChanges', range)
+  const poll = askHttp(a, 'readChanges', { ...range, since: cursor, wait: 25 })
+  // somebody whose machine went to sleep with the socket open keeps the server from being done at once
+  const sleeper = await WsClient.open(a.ws)
+  sleeper.stream.pause()
+
+  const crowd = await Promise.all(Array.from({ length: 40 }, () => clinic.ann('ws')))
+  const asked = crowd.map(visitor => {
+    const slots = [clinic.slot()]
+    return visitor.ask('lock', { calendar, slots, requestId: 'last' })
+  })
+  await Promise.race(asked)
+  const stopped = a.stop()
+
+  await t.test('what was asked before is answered, and what was granted is there', async t => {
+    const replies = await Promise.all(asked)
+    t.ok(replies.some(reply => reply.ok))
+    for (const reply of replies) {
+      if (reply.ok) t.equal((await truth.lock(reply.result.lock.id))?.state, 'held')
+      else t.equal(reply.error.code, 'BUSY', 'who came too late is told that nothing was changed')
+    }
+  })
+
+  await t.test('it is not ready any more, and says goodbye to everybody', async t => {
+    const ready = await soon(async () => {
+      const response = await a.get('/readyz')
+      return response.status === 503 ? response : undefined
+    })
+    t.match(await ready.json(), { ready: false, reason: 'draining' })
+    for (const visitor of [ann, watcher, ...crowd]) {
+      t.match(await visitor.next('goodbye'), { reason: 'restart', reconnectInMs: Number })
+      t.equal((await visitor.socket.closed()).code, 1012)
+    }
+    t.match(
+      await poll,
+      { ok: true, result: { slots: Array, cursor: String } },
+      'a poll need not wait to its end'
+    )
+  })
+
+  t.equal(await stopped, 0, 'it ends by itself and well')
+
+  if (setUp.instances === 2) {
+    await t.test('the other instance goes on, and who comes over finds the locks', async t => {
+      const again = await clinic.bob('ws', ann.token)
+      t.equal(again.session.resumed, true)
+      t.match(await again.must('listLocks'), { locks: [{ id: lock.id, state: 'held' }] })
+      await again.must('extend', { lock: lock.id })
+      await again.must('lock', { calendar, slots: clinic.slots(2) })
+      t.equal((await b.get('/readyz')).status, 200)
+    })
+  }
+})
+
+t.test(
+  'what an embedded instance had locked and booked is there after a restart, and its tokens hold',
+  async t => {
+    const [embedded] = setUps
+    const world = await startWorld(t, embedded!)
+    const clinic = new Clinic(t, world)
+    await clinic.open()
+    const ann = await clinic.ann('http')
+    const [first, second] = clinic.slots(2) as [string, string]
+    const { lock } = await ann.must('lock', { calendar, slots: [first] })
+    const other = (await ann.must('lock', { calendar, slots: [second] })).lock
+    await ann.must('book', { lock: other.id, requestId: 'b', customer: { name: 'Ann' } })
+    t.equal(await world.a.stop(), 0)
+
+    const again = await world.another()
+    t.match(await askHttp(again, 'listLocks', {}, ann.token), {
+      ok: true,
+      result: { locks: [{ id: lock.id, expiresAt: lock.expiresAt }] }
+    })
+    const stranger = await askHttp(again, 'openSession')
+    const token = stranger.ok ? stranger.result.token : ''
+    for (const slot of [first, second]) {
+      const taken = await askHttp(again, 'lock', { calendar, slots: [slot] }, token)
+      t.match(taken, { ok: false, error: { code: 'SLOT_UNAVAILABLE' } })
+    }
+  }
+)
