@@ -23,7 +23,7 @@ export type Program = keyof typeof programs
 
 export function findProgram(program: Program): string | undefined {
   for (const name of programs[program].names) {
-    for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...SBIN]) {
+    for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SBIN]) {
       const path = join(folder, name)
       try {
         accessSync(path, constants.X_OK)
