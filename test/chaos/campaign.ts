@@ -37,7 +37,9 @@ export async function campaign(options: CampaignOptions): Promise<void> {
   const lanes = [redisNemeses, otherNemeses].map(nemeses => new Lane(random, nemeses))
   while (nowMs() < endAt || lanes.some(lane => lane.left > 0)) {
     const boutEnd = Math.min(Math.max(endAt, nowMs() + 1), nowMs() + boutMs)
-    await Promise.all(lanes.map(lane => strikeUntil(boutEnd, lane, options)))
+    // both come to rest before anything is ended, also when one of them failed: the other might restart what has gone
+    const bouts = await Promise.allSettled(lanes.map(lane => strikeUntil(boutEnd, lane, options)))
+    for (const bout of bouts) if (bout.status === 'rejected') throw bout.reason
     await pause(restMs * pace)
     await options.atRest()
   }

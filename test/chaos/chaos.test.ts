@@ -23,19 +23,19 @@ t.setTimeout(4 * runWithinMs)
 t.test('no promise is broken, whatever fails around the service', async t => {
   t.ok(existsSync('dist/cli.js'), 'the service is built')
   const { code, output } = await run(t, '--seed', '7', '--for', '20', '--brisk')
-  t.equal(code, 0, output)
+  t.equal(code, 0, 'the verdict', { output })
   for (const { name } of [...redisNemeses, ...otherNemeses])
     t.match(output, `| ${name} |`, `${name} was done`)
 })
 
 t.test('the same faults and the same checker find out a service without a judge', async t => {
   const { code, output } = await run(t, '--seed', '7', '--for', '10', '--brisk', '--naive')
-  t.equal(code, 1, output)
+  t.equal(code, 1, 'the verdict', { output })
   t.match(output, /VIOLATED, \d+ looks: a slot has at most one acknowledged holder/)
   t.match(output, /VIOLATED, \d+ looks: an acknowledged lock is not lost while it lives/)
 })
 
 t.test('that service passes while nothing fails: it is the faults that the checker sees', async t => {
   const { code, output } = await run(t, '--seed', '7', '--for', '5', '--naive', '--calm')
-  t.equal(code, 0, output)
+  t.equal(code, 0, 'the verdict', { output })
 })

@@ -123,8 +123,8 @@ export interface Exit {
   at: number
   code: number | null
   signal: string | null
-  /** A fault killed it, or asked it to stop. */
-  wanted: 'killed' | 'stopped' | undefined
+  /** A fault killed it or asked it to stop, or it ended before it was up. */
+  wanted: 'killed' | 'stopped' | 'refused to start' | undefined
 }
 
 /** What an instance logged at level `error` or above, or wrote outside of its log. */

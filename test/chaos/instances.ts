@@ -5,7 +5,7 @@ import { readProcessUse } from '../../load-tests/harness/cpu.js'
 import { nowMs } from '../../load-tests/harness/time.js'
 import { freePort, OwnedProcess, until } from '../helpers/process.js'
 import type { TcpProxy } from '../helpers/tcp-proxy.js'
-import type { HistoryEvent } from './history.js'
+import type { Exit, HistoryEvent } from './history.js'
 
 /** What one instance runs, and the links that it has to the stores, to be broken one by one. */
 export interface InstanceOptions {
@@ -17,7 +17,10 @@ export interface InstanceOptions {
   record(event: HistoryEvent): void
 }
 
-const startWithinMs = 30_000
+/** Also on a machine that does ten other things. */
+const startWithinMs = 90_000
+/** An instance that cannot reach the database at its start says so and ends; whoever runs it starts it again. */
+const startTriesMax = 10
 
 /** One service process, on a port that it keeps over its restarts. Whatever ends it is recorded. */
 export class Instance {
@@ -27,7 +30,7 @@ export class Instance {
   readonly #options: InstanceOptions
   readonly #port: number
   #process: OwnedProcess | undefined
-  #wanted: 'killed' | 'stopped' | undefined
+  #wanted: Exit['wanted']
 
   private constructor(options: InstanceOptions, port: number) {
     this.number = options.number
@@ -50,28 +53,40 @@ export class Instance {
   }
 
   async start(): Promise<void> {
+    for (let tries = 1; !(await this.#startOnce()); tries++) {
+      const output = this.#process?.output ?? ''
+      const refused = output.includes('cannot connect to the database')
+      if (!refused || tries === startTriesMax)
+        throw new Error(`instance ${this.number} did not start, ${tries} tries:\n${output}`)
+    }
+  }
+
+  async #startOnce(): Promise<boolean> {
     const { command, env, record, number } = this.#options
     const [program, ...args] = command
     const process_ = own(
       new OwnedProcess(program!, args, { ...env, HOST: '127.0.0.1', PORT: String(this.#port) })
     )
     this.#process = process_
+    let isUp = false
     this.#wanted = undefined
-    for (const stream of [process_.child.stdout, process_.child.stderr]) this.#readLog(stream)
-    process_.child.once('exit', (code, signal) =>
-      record({ kind: 'exit', instance: number, at: nowMs(), code, signal, wanted: this.#wanted })
-    )
+    for (const stream of [process_.child.stdout, process_.child.stderr]) this.#readLog(stream, () => isUp)
+    process_.child.once('exit', (code, signal) => {
+      const wanted = isUp ? this.#wanted : 'refused to start'
+      record({ kind: 'exit', instance: number, at: nowMs(), code, signal, wanted })
+    })
     await until(
       `instance ${number} answers`,
       async () => {
-        if (!process_.running) throw new Error(`instance ${number} did not start:\n${process_.output}`)
-        return fetch(`${this.http}/livez`).then(
+        isUp = await fetch(`${this.http}/livez`).then(
           ({ ok }) => ok,
           () => false
         )
+        return isUp || !process_.running
       },
       startWithinMs
     )
+    return isUp
   }
 
   freeze(): void {
@@ -101,13 +116,15 @@ export class Instance {
       this.#options.record({ kind: 'memory', instance: this.number, at: nowMs(), rssBytes: use.rssBytes })
   }
 
-  #readLog(stream: NodeJS.ReadableStream | null): void {
+  /** What it says while it starts is told by whoever waits for the start. */
+  #readLog(stream: NodeJS.ReadableStream | null, isUp: () => boolean): void {
     let rest = ''
     stream?.on('data', (chunk: Buffer) => {
       const lines = (rest + chunk.toString()).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) {
-        if (isAlarming(line)) this.#options.record({ kind: 'log', instance: this.number, at: nowMs(), line })
+        if (isUp() && isAlarming(line))
+          this.#options.record({ kind: 'log', instance: this.number, at: nowMs(), line })
       }
     })
   }

@@ -13,7 +13,8 @@ import { check, checkLocks } from './checker.js'
 import { type ChaosOptions, parseOptions, usage } from './options.js'
 import { passed, summaryOf } from './summary.js'
 
-process.exitCode = await main(process.argv.slice(2))
+// not by an empty event loop: after a failed run a proxy or a client may still be there
+process.exit(await main(process.argv.slice(2)))
 
 async function main(args: readonly string[]): Promise<number> {
   let options: ChaosOptions
