@@ -29,13 +29,23 @@ t.test('no promise is broken, whatever fails around the service', async t => {
 })
 
 t.test('the same faults and the same checker find out a service without a judge', async t => {
-  const { code, output } = await run(t, '--seed', '7', '--for', '10', '--brisk', '--naive')
+  const { code, output } = await run(
+    t,
+    '--seed',
+    '7',
+    '--for',
+    '10',
+    '--instances',
+    '2',
+    '--brisk',
+    '--naive'
+  )
   t.equal(code, 1, 'the verdict', { output })
   t.match(output, /VIOLATED, \d+ looks: a slot has at most one acknowledged holder/)
   t.match(output, /VIOLATED, \d+ looks: an acknowledged lock is not lost while it lives/)
 })
 
 t.test('that service passes while nothing fails: it is the faults that the checker sees', async t => {
-  const { code, output } = await run(t, '--seed', '7', '--for', '5', '--naive', '--calm')
+  const { code, output } = await run(t, '--seed', '7', '--for', '5', '--instances', '2', '--naive', '--calm')
   t.equal(code, 0, 'the verdict', { output })
 })
