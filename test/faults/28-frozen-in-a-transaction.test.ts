@@ -26,7 +26,8 @@ t.test('an instance that stands still in a transaction holds its rows for two se
   const look = await lookInto(t, server, world)
   const silent = await lookInto(t, server, world)
   const [ann, bob, carol] = [await one.visitor(), await two.visitor(), await two.visitor()]
-  await (await bob.watch()).locked([20], { requestId: 'old' })
+  // a row that is free
+  await bob.release(await (await bob.watch()).locked([20]))
   const mine = await ann.locked([1, 2], { ttlMs: 100 })
   await until('her lock is over', async () => (await world.row(1))?.state === 'free')
 
@@ -44,6 +45,12 @@ t.test('an instance that stands still in a transaction holds its rows for two se
   await silent.query(`SET SESSION idle_transaction_timeout = 0; START TRANSACTION;
     SELECT * FROM slots WHERE ${rowOf(20)} FOR UPDATE`)
   await look.query('COMMIT')
+  const session = `information_schema.processlist WHERE id = ${waiting.id}`
+  await until(
+    'it was refused and says nothing',
+    async () => (await countOf(look, `${session} AND command = 'Sleep'`)) === 1
+  )
+
   const asks = { bob: [] as string[], carol: [] as string[] }
   let served = false
   const carols = (async () => {
@@ -56,12 +63,17 @@ t.test('an instance that stands still in a transaction holds its rows for two se
   })
   served = true
   t.equal(code(answer), 'ok', `after ${asks.bob.join(', ')}`)
-  const session = `information_schema.processlist WHERE id = ${waiting.id}`
   t.equal(await countOf(look, session), 0, 'the database ended that session by itself')
   t.ok(one.sqlProxy!.connections.size > 0, 'while the instance still believes in it')
   t.equal(await countOf(look, 'bookings'), 0, 'nothing of the booking is left')
   await carols
-  t.equal(asks.carol.includes('ok'), false, 'what the other session holds is not to be had (the twin)')
+  t.same(new Set(asks.carol), new Set(['BUSY']), 'what the other session holds is not to be had (the twin)')
+  await silent.query('ROLLBACK')
+  t.equal(
+    code(await insist(() => carol.lock([20], { requestId: 'new' }))),
+    'ok',
+    'until somebody else ends it'
+  )
   await bob.untilScreenEquals(world.rows)
   // or it would wait for its answers until its patience ends
   one.sqlProxy!.fault({ blackhole: false })
