@@ -20,16 +20,15 @@ export const commandTimeoutMs = 40
 
 /** The client that runs the scripts. It connects by itself, now and after every loss; nothing waits for it. */
 export function commandClient(address: RedisAddress, random: Random, timeoutMs = commandTimeoutMs): Redis {
-  return listening(
+  const client = listening(
     new Redis({
       ...common(address, random),
       connectionName: 'slotlock-commands',
-      commandTimeout: timeoutMs,
-      // A connection that swallows everything (a firewall that forgot it) stays `ready` for ever; this closes it.
-      // It is armed by a write only, which the health monitor's probes see to.
-      socketTimeout: Math.max(1_500, 2 * timeoutMs)
+      commandTimeout: timeoutMs
     })
   )
+  dropWhenSilent(client, Math.max(1_500, 2 * timeoutMs))
+  return client
 }
 
 /** The client that hears. On its own connection: a subscribed one takes no other commands in RESP2. */
@@ -40,7 +39,7 @@ export function subscriberClient(address: RedisAddress, random: Random): Redis {
       connectionName: 'slotlock-subscriber',
       // only SUBSCRIBE and PING go here; one that takes so long means a dead connection, not a slow script
       commandTimeout: 500
-      // no socketTimeout: it is armed by a write and would not see an idle subscriber that went deaf; see Subscriber
+      // nothing is asked of it for long, so silence says nothing here; Subscriber asks, and counts what is not answered
     })
   )
 }
@@ -61,7 +60,7 @@ function common(address: RedisAddress, random: Random) {
     // Subscriber subscribes anew by itself, so that it knows when it is done and can say what may have been missed
     autoResubscribe: false,
     retryStrategy: (attempt: number) => retryDelayMs(attempt, random),
-    // dead peers are found by PING and socketTimeout long before; this only keeps middleboxes from forgetting us
+    // dead peers are found by PING and by their silence long before; this only keeps middleboxes from forgetting us
     keepAlive: 5_000,
     noDelay: true,
     // `ready` then means that the server has loaded its data
@@ -102,6 +101,33 @@ export function parseRedisUrl({ url, tls }: RedisAddress): RedisServer {
     ...(parsed.password !== '' && { password: decodeURIComponent(parsed.password) }),
     ...(secure && { tls: { servername: parsed.hostname, ...tls } })
   }
+}
+
+/** Beats of the silence's clock; one more than these in a row without a word is a dead connection. */
+const silentBeatsMax = 3
+
+/**
+ * A connection that swallows everything (a firewall that forgot it) stays `ready` for ever; this closes it, once
+ * nothing has come for `silentMs` after something was written, which the health monitor's probes see to.
+ *
+ * Beats are counted, not time: when this process stood still, ioredis' own `socketTimeout` is over before the answers
+ * that lie in the socket are read, and a healthy connection was dropped. A stall, however long, is one beat.
+ */
+function dropWhenSilent(client: Redis, silentMs: number): void {
+  client.on('connect', () => {
+    const { stream } = client
+    let writtenWhenHeard = stream.bytesWritten
+    let silentBeats = 0
+    const beat = setInterval(() => {
+      if (stream.bytesWritten > writtenWhenHeard) silentBeats += 1
+      if (silentBeats > silentBeatsMax) stream.destroy(new Error(`nothing was heard for ${silentMs} ms`))
+    }, silentMs / silentBeatsMax).unref()
+    stream.on('data', () => {
+      writtenWhenHeard = stream.bytesWritten
+      silentBeats = 0
+    })
+    stream.once('close', () => clearInterval(beat))
+  })
 }
 
 /** Without a listener ioredis prints each failed attempt. What failed is told to whoever sent a command. */
