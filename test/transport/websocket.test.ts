@@ -1,4 +1,3 @@
-import { connect } from 'node:net'
 import t from 'tap'
 import type { CalendarId } from '../../src/domain/ids.js'
 import { closeCodes } from '../../src/protocol/codes.js'
@@ -60,25 +59,6 @@ t.test(
     await client.end()
   }
 )
-
-t.test('frames that share one packet with the handshake are not lost', async t => {
-  const { ws } = await serve(t)
-  const { port } = new URL(ws)
-  const socket = connect(Number(port), '127.0.0.1')
-  const payload = Buffer.from(JSON.stringify({ id: 1, type: 'hello' }))
-  const frame = Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]), payload])
-  const request =
-    'GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
-  let heard = ''
-  socket.on('data', chunk => {
-    heard += chunk.toString('latin1')
-  })
-  socket.write(Buffer.concat([Buffer.from(request), frame]))
-  await until('hello was answered', () => heard.includes('"resumed":false'))
-  socket.destroy()
-  t.match(heard, /"id":1,"ok":true/)
-})
 
 t.test('who says nothing is closed with 1008', async t => {
   const { ws } = await serve(t, { timing: { helloWithinMs: 50 } })
