@@ -4,6 +4,8 @@ import { setUps, startWorld } from '../helpers/set-ups.js'
 import { Clinic, calendar, range, soon } from './clinic.js'
 import { askHttp, type Visitor } from './visitor.js'
 
+t.setTimeout(300_000)
+
 const redisAndSql = setUps.find(({ name }) => name === 'redis+sql')!
 
 /** Locks and releases until told to stop; throws when anything is refused, for these slots are nobody else's. */
@@ -94,10 +96,12 @@ t.test('Redis is killed during traffic, and comes back empty: nobody is refused 
     await seesHover(watchers[1]!, hovered)
     await holder.must('lock', { calendar, slots: [slot] })
     await seesSlot(watchers[1]!, slot, 'locked')
-    t.match(await (await b.get('/health')).json(), {
-      status: 'normal',
-      services: { redis: { available: true } }
+    // a busy machine may make an instance doubt Redis again for a moment, so this too is waited for
+    const health = await soon(async () => {
+      const now = (await (await b.get('/health')).json()) as { status: string }
+      return now.status === 'normal' ? now : undefined
     })
+    t.match(health, { services: { redis: { available: true } } })
   })
 
   for (const one of running) t.ok((await one.stop()) > 0, 'not one of the requests meanwhile was refused')
