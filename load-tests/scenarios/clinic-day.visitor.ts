@@ -3,6 +3,7 @@ import type { BookingView, LockView, SelectionView, SlotState } from '../../src/
 import { openCrowd } from '../harness/crowd.js'
 import { serveFleet } from '../harness/fleet-member.js'
 import { ask, codeOf } from '../harness/http-client.js'
+import { patiently } from '../harness/patient.js'
 import { Picture } from '../harness/picture.js'
 import { pick, seededRandom } from '../harness/random.js'
 import { nowMs, pause } from '../harness/time.js'
@@ -45,6 +46,7 @@ const comings: Promise<void>[] = []
 let leaving = false
 let requests = 0
 let bookings = 0
+let busy = 0
 const booked: { id: string; lock: string; slots: string[] }[] = []
 const cancelled: string[] = []
 
@@ -120,7 +122,7 @@ const handlers = {
     const samples = Object.fromEntries(
       timedOperations.map(name => [name, Float64Array.from(tookMs.get(name) ?? [])])
     ) as Record<TimedOperation, Float64Array>
-    return { samples, requests, bookings }
+    return { samples, requests, bookings, busy }
   },
 
   /** Everybody gives back what they hold and stops; all that was acknowledged since the beginning. */
@@ -149,6 +151,7 @@ function forget(): void {
   tookMs.clear()
   requests = 0
   bookings = 0
+  busy = 0
 }
 
 async function comeAndGo(visitor: Visitor, visitMs: number): Promise<void> {
@@ -223,7 +226,10 @@ async function giveUpWhenFull(visitor: Visitor): Promise<void> {
   requests += 1
   record('cancel', answer.tookMs)
   if (answer.status === 204) cancelled.push(booking.id)
-  else refuse('cancel', codeOf(answer.text) ?? String(answer.status))
+  else {
+    refuse('cancel', codeOf(answer.text) ?? String(answer.status))
+    visitor.bookings.push(booking)
+  }
 }
 
 function freeSlot({ picture, random }: Visitor): string | undefined {
@@ -231,12 +237,19 @@ function freeSlot({ picture, random }: Visitor): string | undefined {
   return free.length === 0 ? undefined : pick(random, free).slot
 }
 
-async function timed(operation: TimedOperation, { client }: Visitor, params: object): Promise<Answer> {
-  const answer = await client.timed(operation, params)
-  requests += 1
-  record(operation, answer.tookMs)
-  if (!answer.ok) refuse(operation, answer.error.code)
-  return answer
+function timed(operation: TimedOperation, { client }: Visitor, params: object): Promise<Answer> {
+  return patiently(
+    async () => {
+      const answer = await client.timed(operation, params)
+      requests += 1
+      record(operation, answer.tookMs)
+      if (!answer.ok) refuse(operation, answer.error.code)
+      return answer
+    },
+    () => {
+      busy += 1
+    }
+  )
 }
 
 async function poll(poller: Poller): Promise<void> {
@@ -245,7 +258,9 @@ async function poll(poller: Poller): Promise<void> {
   requests += 1
   record('poll', answer.tookMs)
   if (answer.status !== 200) {
-    refuse('poll', codeOf(answer.text) ?? String(answer.status))
+    const code = codeOf(answer.text) ?? String(answer.status)
+    refuse('poll', code)
+    if (code === 'BUSY') busy += 1
     return
   }
   const changes = JSON.parse(answer.text) as {

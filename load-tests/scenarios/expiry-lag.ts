@@ -5,6 +5,7 @@ import { shareOf } from '../harness/crowd.js'
 import { type CrowdHandlers, crowdModule } from '../harness/crowd-member.js'
 import { Fleet } from '../harness/fleet.js'
 import { storeSetups } from '../harness/options.js'
+import { patiently } from '../harness/patient.js'
 import { verdictOf } from '../harness/report.js'
 import { runRounds } from '../harness/rounds.js'
 import type { Context, Scenario } from '../harness/scenario.js'
@@ -64,7 +65,8 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     for (let i = 0; i < locks; i++) {
       const slot = slotAt('room', next++)
       const ttlMs = Math.floor(ttlMinMs + random() * (ttlMaxMs - ttlMinMs))
-      const answer = await clients[i % holders]!.request('lock', { calendar, slots: [slot], ttlMs })
+      const client = clients[i % holders]!
+      const answer = await patiently(() => client.request('lock', { calendar, slots: [slot], ttlMs }))
       report.check('every lock on a free slot is granted', answer.ok, JSON.stringify(answer))
       if (!answer.ok) continue
       ends.set(slot, (answer.result as { lock: LockView }).lock.expiresAt)

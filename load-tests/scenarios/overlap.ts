@@ -1,6 +1,7 @@
 import type { LockView } from '../../src/protocol/schemas.js'
 import { type Cluster, startCluster } from '../harness/cluster.js'
 import { storeSetups } from '../harness/options.js'
+import { patiently } from '../harness/patient.js'
 import { pickSome } from '../harness/random.js'
 import type { Context, Scenario } from '../harness/scenario.js'
 import { openCalendar, slotAt } from '../harness/slots.js'
@@ -68,7 +69,7 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     )
     await pause(random() * 4)
     for (const slot of wanted) holders.delete(slot)
-    const released = await client.request('release', { lock: lock.id })
+    const released = await patiently(() => client.request('release', { lock: lock.id }))
     report.check('the holder can release', released.ok, JSON.stringify(released))
   }
   const inParallel = async (work: (index: number) => Promise<void>): Promise<number> => {
