@@ -17,7 +17,7 @@ interface SlotOnScreen {
  * whatever is pushed, and does nothing else.
  */
 export class Visitor {
-  readonly client: WsClient
+  readonly client: WsClient & { session: Record<string, unknown> }
   readonly token: string
   #snapshot: SlotOnScreen[] = []
 
