@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import type { CalendarDefinition } from '../domain/calendar.js'
-import { StoreBusy, StoreError } from '../domain/errors.js'
+import { StoreBusy, StoreContractError, StoreError } from '../domain/errors.js'
 import { Grid } from '../domain/grid.js'
 import type { CalendarId } from '../domain/ids.js'
 import type { LockStore } from '../domain/lock-store.js'
@@ -42,6 +42,10 @@ interface Entry {
  * it was not told of; a change that it was told of counts at once. While the database is out the last known
  * definition goes on being used, for opening hours are no promise to anybody: the row of the slot is.
  *
+ * A definition that is stored and cannot be read (its time zone is unknown to this runtime, its JSON is cut off) is a
+ * broken contract of the store. Whatever a read in the background throws is counted and kept, and the old grid stays:
+ * nobody waits for such a read, so nobody could catch it.
+ *
  * A flood of names that do not exist reaches the database as `readsMax` reads at a time, and each name once a second.
  */
 export class CalendarDirectory {
@@ -52,6 +56,9 @@ export class CalendarDirectory {
   readonly #unknownAt: LRUCache<CalendarId, number>
   readonly #reads = new Map<CalendarId, Promise<Grid | undefined>>()
   #list: { definitions: CalendarDefinition[]; readAt: number } | undefined
+  /** Reads in the background that failed, for whatever reason, and why the last one did. */
+  failedBehind = 0
+  lastErrorBehind: unknown
   #listRead: Promise<CalendarDefinition[]> | undefined
 
   constructor(
@@ -76,8 +83,13 @@ export class CalendarDirectory {
     }
     const stale = this.#monotonic() - entry.readAt >= this.#bounds.freshMs
     if (!stale && !(entry.changed && this.#reads.has(calendar))) return entry.grid
-    const read = this.#read(calendar).catch(error => lastKnown(error, entry.grid))
-    return entry.changed ? await read : entry.grid
+    const read = this.#read(calendar)
+    if (entry.changed) return await read.catch(error => lastKnown(error, entry.grid))
+    read.catch((error: unknown) => {
+      this.failedBehind += 1
+      this.lastErrorBehind = error
+    })
+    return entry.grid
   }
 
   /** All definitions, by id. While the database is out: those last read, if any were. */
@@ -123,7 +135,7 @@ export class CalendarDirectory {
     const known = this.#entries.peek(calendar)
     // counted from the attempt: a database that is out is asked every two seconds, not with each request
     if (known !== undefined) known.readAt = this.#monotonic()
-    const definition = await this.#store.readCalendar(calendar)
+    const definition = await this.#store.readCalendar(calendar).catch(unreadable)
     if (definition === undefined) {
       if (!isCurrent()) return undefined
       this.#entries.delete(calendar)
@@ -132,7 +144,7 @@ export class CalendarDirectory {
     }
     // a grid remembers what it worked out; the same definition again is no reason to forget it
     const same = known !== undefined && isDeepStrictEqual(known.grid.definition, definition)
-    const grid = same ? known.grid : new Grid(definition)
+    const grid = same ? known.grid : gridOf(definition)
     if (isCurrent()) {
       this.#unknownAt.delete(calendar)
       this.#entries.set(calendar, { grid, readAt: this.#monotonic(), changed: false })
@@ -149,11 +161,28 @@ export class CalendarDirectory {
         if (isCurrent()) this.#list = { definitions, readAt: this.#monotonic() }
         return definitions
       })
+      .catch(unreadable)
       .finally(() => {
         if (isCurrent()) this.#listRead = undefined
       })
     return read
   }
+}
+
+function gridOf(definition: CalendarDefinition): Grid {
+  try {
+    return new Grid(definition)
+  } catch (error) {
+    return unreadable(error)
+  }
+}
+
+/** RangeError is what Grid and Temporal say of a zone or a date, SyntaxError what JSON does. */
+function unreadable(error: unknown): never {
+  if (error instanceof RangeError || error instanceof SyntaxError) {
+    throw new StoreContractError(`a stored calendar cannot be read: ${error.message}`, { cause: error })
+  }
+  throw error
 }
 
 /** What was known before, if the store is what failed; a bug stays a bug. */

@@ -136,6 +136,37 @@ t.test('a bug of the store is not taken for an outage', async t => {
   await t.rejects(directory.find(demo), { code: 'STORE_CONTRACT' })
 })
 
+t.test('a stored definition that cannot be read is a broken contract of the store', async t => {
+  const { store, directory } = setUp()
+  store.definition = { ...named('first'), timeZone: 'Mars/Olympus' }
+  await t.rejects(directory.find(demo), { code: 'STORE_CONTRACT', cause: { name: 'RangeError' } })
+  store.failure = new SyntaxError('Unexpected end of JSON input')
+  await t.rejects(directory.find(demo), { code: 'STORE_CONTRACT', cause: store.failure })
+  await t.rejects(directory.list(), { code: 'STORE_CONTRACT' })
+})
+
+t.test('whatever a read in the background throws, the old grid stays and the process lives', async t => {
+  const { store, time, directory } = setUp()
+  const first = await directory.find(demo)
+  const unhandled: unknown[] = []
+  const hear = (error: unknown) => void unhandled.push(error)
+  process.on('unhandledRejection', hear)
+  t.teardown(() => process.off('unhandledRejection', hear))
+
+  store.definition = { ...named('second'), timeZone: 'Mars/Olympus' }
+  time.ms += calendarDirectoryBounds.freshMs
+  t.equal(await directory.find(demo), first)
+  await until('the zone was refused', () => directory.failedBehind === 1)
+  t.match(directory.lastErrorBehind, { code: 'STORE_CONTRACT' })
+
+  store.failure = new TypeError('bug')
+  time.ms += calendarDirectoryBounds.freshMs
+  t.equal(await directory.find(demo), first)
+  await until('the bug was counted', () => directory.failedBehind === 2)
+  t.equal(directory.lastErrorBehind, store.failure)
+  t.same(unhandled, [])
+})
+
 t.test('an unknown name is looked for once a second, and found as soon as it is defined here', async t => {
   const { store, time, directory } = setUp()
   store.definition = undefined
