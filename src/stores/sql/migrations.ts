@@ -64,7 +64,7 @@ export const migrations: Migration[] = [
          updated_ms BIGINT NOT NULL,
          PRIMARY KEY (calendar, slot),
          KEY slots_by_calendar_start (calendar, start_ms),
-         KEY slots_by_start (start_ms),
+         KEY slots_by_start (state, start_ms),
          KEY slots_by_change (updated_ms, calendar)`
       ),
       mysqlTable(
@@ -76,7 +76,6 @@ export const migrations: Migration[] = [
          slots TEXT NOT NULL,
          customer BLOB NOT NULL,
          meta BLOB,
-         request_id VARCHAR(64),
          fingerprint VARCHAR(128) NOT NULL,
          state VARCHAR(9) NOT NULL,
          ver BIGINT NOT NULL,
@@ -140,7 +139,7 @@ export const migrations: Migration[] = [
          PRIMARY KEY (calendar, slot)
        ) STRICT, WITHOUT ROWID`,
       'CREATE INDEX slots_by_calendar_start ON slots (calendar, start_ms)',
-      'CREATE INDEX slots_by_start ON slots (start_ms)',
+      'CREATE INDEX slots_by_start ON slots (state, start_ms)',
       'CREATE INDEX slots_by_change ON slots (updated_ms, calendar)',
       `CREATE TABLE bookings (
          id TEXT NOT NULL PRIMARY KEY,
@@ -150,7 +149,6 @@ export const migrations: Migration[] = [
          slots TEXT NOT NULL,
          customer BLOB NOT NULL,
          meta BLOB,
-         request_id TEXT,
          fingerprint TEXT NOT NULL,
          state TEXT NOT NULL,
          ver INTEGER NOT NULL,

@@ -1,7 +1,7 @@
 import { requestIdTtlMs } from '../../domain/limits.js'
 import { inTime, type StoreContext, stampValues } from './context.js'
 import type { Row, Statement } from './dialect.js'
-import { numberOf, textOf } from './rows.js'
+import { textOf } from './rows.js'
 import { namedValues, nameList } from './statement.js'
 
 /** An hour more than a requestId is honoured, for clocks that disagree. */
@@ -22,8 +22,6 @@ const rowsPerPacketMax = 200
  */
 export class Purge {
   readonly #context: StoreContext
-  /** Slots that start before this were looked at; booked ones stay for good and are not read again every time. */
-  #slotsFromMs = Number.MIN_SAFE_INTEGER
 
   constructor(context: StoreContext) {
     this.#context = context
@@ -38,11 +36,13 @@ export class Purge {
 
   async #purgeLocks(rowsMax: number): Promise<number> {
     // One state at a time, so that each reads its own stretch of the index. By the planned end, which never lies before
-    // the request: a request younger than that is not lost. Booked locks belong to their booking.
+    // the request: a request younger than that is not lost. Booked locks belong to their booking. What may not go yet is
+    // not looked for either: `rowsMax` of those in front would keep the purge from all that may.
     const values = { before: this.#before(endedLockAgeMs), most: rowsMax }
     const found = await this.#context.db.read(
       ['expired', 'released', 'revoked'].map(state => ({
-        text: `SELECT id FROM locks WHERE state = '${state}' AND expires_ms < :before ORDER BY expires_ms LIMIT :most`,
+        text: `SELECT id FROM locks WHERE state = '${state}' AND expires_ms < :before AND updated_ms < :before
+          ORDER BY expires_ms LIMIT :most`,
         values
       }))
     )
@@ -73,26 +73,20 @@ export class Purge {
   }
 
   async #purgeSlots(rowsMax: number): Promise<number> {
-    const before = this.#before(slotAgeMs)
+    const values = { before: this.#before(slotAgeMs), changedBefore: this.#before(endedLockAgeMs) }
+    // Free ones only, from their own stretch of the index: the years of booked slots before them stay for good.
     const [rows] = await this.#context.db.read([
       {
-        text: `SELECT calendar, slot, state, start_ms FROM slots WHERE start_ms >= :from AND start_ms < :before
+        text: `SELECT calendar, slot FROM slots WHERE state = 'free' AND start_ms < :before AND updated_ms < :changedBefore
           ORDER BY start_ms LIMIT :most`,
-        values: { from: this.#slotsFromMs, before, most: rowsMax }
+        values: { ...values, most: rowsMax }
       }
     ])
-    const last = rows!.at(-1)
-    if (last === undefined) return 0
-    const free = rows!.filter(row => textOf(row, 'state') === 'free')
-    const deleted = await this.#deleteInPackets(free, some => ({
+    return this.#deleteInPackets(rows!, some => ({
       text: `DELETE FROM slots WHERE (${pairs('calendar', 'slot', some.length)}) AND state = 'free'
         AND updated_ms < :changedBefore AND start_ms < :before AND ${inTime}`,
-      values: { ...pairValues(some, 'calendar', 'slot'), before, changedBefore: this.#before(endedLockAgeMs) }
+      values: { ...pairValues(some, 'calendar', 'slot'), ...values }
     }))
-    // Not past the last start, because more slots may start then; but never to stand still on it.
-    const lastMs = numberOf(last, 'start_ms')
-    this.#slotsFromMs = deleted === 0 && lastMs === this.#slotsFromMs ? lastMs + 1 : lastMs
-    return deleted
   }
 
   #before(ageMs: number): number {
