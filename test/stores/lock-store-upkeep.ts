@@ -81,6 +81,25 @@ export function readPromises(promise: Declare): void {
     t.strictSame((await store.readChanges(changes.nowMs + 60_000, 10)).rows, [])
   })
 
+  promise('changes are read up to a moment, that moment not counted', async (t, { store, age }) => {
+    const early = await granted(store, { slots: slots(1) })
+    await age(10_000)
+    await granted(store, { slots: slots(2) })
+    const { rows: all } = await store.readChanges(0, 10)
+    const [first, second] = all.map(row => row.updatedAt)
+    const before = await store.readChanges(0, 10, second)
+    t.strictSame(
+      before.rows.map(row => row.slot),
+      slots(1)
+    )
+    t.strictSame(
+      before.locks.map(lock => lock.id),
+      [early.request.lock]
+    )
+    t.match(await store.readChanges(0, 10, first), { rows: [], locks: [] })
+    t.equal((await store.readChanges(0, 10, second! + 1)).rows.length, 2)
+  })
+
   promise('changes of one calendar are read for a range of starts', async (t, { store, age }) => {
     await granted(store, { slots: slots(1) })
     await age(10_000)
@@ -177,6 +196,27 @@ export function keepingPromises(promise: Declare): void {
     t.strictSame(await store.purge(100), { deleted: 0 })
     const again = await granted(store, { slots: old.request.slots })
     t.ok(again.outcome.lock.fence > old.outcome.lock.fence, 'a purged slot does not go back in version')
+  })
+
+  promise('the purge does not stand still behind what stays for good', async (t, { store, age }) => {
+    const at = (time: string) => `dr-lee/2020-01-15T${time}Z` as ReturnType<typeof slot>
+    for (const time of ['08:00', '08:30', '09:00']) {
+      const { request } = await granted(store, { slots: [at(time)] })
+      await store.book(bookOf(request))
+    }
+    const { request } = await granted(store, { slots: [at('09:30')] })
+    await store.release({ lock: request.lock, owner: request.owner })
+    await age(26 * 3_600_000)
+    t.strictSame(
+      await store.purge(2),
+      { deleted: 2 },
+      'the lock, and the slot that lies behind three booked ones'
+    )
+    const stayed = await store.readRange(calendar, 0, startOf(at('10:00')))
+    t.strictSame(
+      stayed.map(row => row.state),
+      ['booked', 'booked', 'booked']
+    )
   })
 
   promise('the database answers a ping with its clock, and versions only grow', async (t, { store }) => {

@@ -130,9 +130,10 @@ export class SqlLockStore implements LockStore {
 
   readChanges(
     sinceMs: number,
-    rowsMax: number
+    rowsMax: number,
+    untilMs?: number
   ): Promise<{ rows: ChangedSlot[]; locks: ChangedLock[]; nowMs: number }> {
-    return reads.readChanges(this.#context, sinceMs, rowsMax)
+    return reads.readChanges(this.#context, sinceMs, rowsMax, untilMs)
   }
 
   readCalendarChanges(

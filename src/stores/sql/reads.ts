@@ -74,18 +74,22 @@ export async function readLiveLocks(
 export async function readChanges(
   context: StoreContext,
   sinceMs: number,
-  rowsMax: number
+  rowsMax: number,
+  untilMs?: number
 ): Promise<{ rows: ChangedSlot[]; locks: ChangedLock[]; nowMs: number }> {
+  const within =
+    untilMs === undefined ? 'updated_ms >= :since' : 'updated_ms >= :since AND updated_ms < :until'
+  const values = { since: sinceMs, most: rowsMax, ...(untilMs !== undefined && { until: untilMs }) }
   // the clock first: what changes after it was read belongs to the next call
   const [now, rows, locks] = await context.db.read([
     selectNow,
     {
-      text: `SELECT ${slotColumns} FROM slots WHERE updated_ms >= :since ORDER BY updated_ms, calendar, slot LIMIT :most`,
-      values: { since: sinceMs, most: rowsMax }
+      text: `SELECT ${slotColumns} FROM slots WHERE ${within} ORDER BY updated_ms, calendar, slot LIMIT :most`,
+      values
     },
     {
-      text: `SELECT ${lockColumns} FROM locks WHERE updated_ms >= :since ORDER BY updated_ms, id LIMIT :most`,
-      values: { since: sinceMs, most: rowsMax }
+      text: `SELECT ${lockColumns} FROM locks WHERE ${within} ORDER BY updated_ms, id LIMIT :most`,
+      values
     }
   ])
   const nowMs = nowOf(now)
