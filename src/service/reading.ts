@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../domain/clock.js'
-import { StoreError, StoreUnavailable } from '../domain/errors.js'
+import { StoreContractError, StoreError } from '../domain/errors.js'
+import type { Grid } from '../domain/grid.js'
 import type { CalendarId } from '../domain/ids.js'
 import type { LockStore } from '../domain/lock-store.js'
 import type { Selection, SlotRow } from '../domain/slot.js'
@@ -22,6 +23,12 @@ export interface Snapshot {
   serverTime: number
 }
 
+/** A snapshot, and whether it is of now; else it is of the last time that the database answered. */
+export interface Reading {
+  snapshot: Snapshot
+  current: boolean
+}
+
 /** Different ranges being read at once. */
 const readsMax = 256
 /** Rows of the last readings, for the time that the database is out: some 40 MB. */
@@ -39,7 +46,8 @@ const outdatedRetryMs = 1_000
  * A thousand clients that come back together and ask for the same days share two readings, and the views made of
  * them. Each answer was read after its request had come.
  *
- * While the database is out, the last reading of the same days is given, if there is one. It may be older than what
+ * While the database is out, or has no room (a frozen one looks like that, once its connections are all waiting), the
+ * last reading of the same days is given, if there is one. It may be older than what
  * was told about the calendar since, and nobody would tell that again; so those calendars are noted, and told as a
  * whole as soon as the database answers.
  */
@@ -49,7 +57,9 @@ export class SlotReader {
   readonly #hovers: Hovers
   readonly #calendars: CalendarDirectory
   readonly #tagOf: TagOf
-  readonly #snapshots = new SharedReads<Snapshot>(readsMax)
+  readonly #readings = new SharedReads<Reading>(readsMax)
+  readonly #gridNumbers = new WeakMap<Grid, number>()
+  #gridsMet = 0
   readonly #kept = new LRUCache<string, SlotRow[]>({
     maxSize: rowsKeptMax,
     sizeCalculation: rows => rows.length + 1
@@ -97,8 +107,17 @@ export class SlotReader {
   }
 
   /** Shared between those who ask; not to be changed. Throws StoreError. */
-  snapshot(range: DateRange): Promise<Snapshot> {
-    return this.#snapshots.get(keyOf(range), () => this.#read(range))
+  async snapshot(range: DateRange): Promise<Snapshot> {
+    return (await this.reading(range)).snapshot
+  }
+
+  /**
+   * Like `snapshot`. Who asks right after a calendar was defined anew has another grid, and shares no reading with
+   * those who came with the old one.
+   */
+  reading(range: DateRange): Promise<Reading> {
+    const key = `${rowsKeyOf(range)} ${this.#gridNumber(range.grid)}`
+    return this.#readings.get(key, () => this.#read(range))
   }
 
   /** For the metrics page; a hit is an answer that cost no query of its own. */
@@ -109,8 +128,8 @@ export class SlotReader {
     totalKeys: number
     memoryUsage: number
   } {
-    const hits = this.#snapshots.shared + this.#givenFromMemory
-    const misses = this.#snapshots.read - this.#givenFromMemory
+    const hits = this.#readings.shared + this.#givenFromMemory
+    const misses = this.#readings.read - this.#givenFromMemory
     return {
       hits,
       misses,
@@ -120,28 +139,40 @@ export class SlotReader {
     }
   }
 
-  async #read(range: DateRange): Promise<Snapshot> {
-    const [rows, hovers] = await Promise.all([this.#rows(range), this.#hovers.live(range.calendar)])
+  #gridNumber(grid: Grid): number {
+    const known = this.#gridNumbers.get(grid)
+    if (known !== undefined) return known
+    this.#gridsMet += 1
+    this.#gridNumbers.set(grid, this.#gridsMet)
+    return this.#gridsMet
+  }
+
+  async #read(range: DateRange): Promise<Reading> {
+    const [{ rows, current }, hovers] = await Promise.all([
+      this.#rows(range),
+      this.#hovers.live(range.calendar)
+    ])
     const nowMs = this.#store.nowMs()
-    return {
+    const snapshot = {
       slots: slotsOf(range, rows, nowMs, this.#tagOf),
       selections: hovers.map((hover: Selection) => selectionView(hover, nowMs)),
       serverTime: Math.floor(nowMs)
     }
+    return { snapshot, current }
   }
 
-  async #rows(range: DateRange): Promise<SlotRow[]> {
-    const key = keyOf(range)
+  async #rows(range: DateRange): Promise<{ rows: SlotRow[]; current: boolean }> {
+    const key = rowsKeyOf(range)
     try {
       const rows = await readAllRows(this.#store, range.calendar, range.fromMs, range.toMs)
       this.#kept.set(key, rows)
-      return rows
+      return { rows, current: true }
     } catch (error) {
-      const kept = error instanceof StoreUnavailable ? this.#kept.get(key) : undefined
+      const kept = isOutage(error) ? this.#kept.get(key) : undefined
       if (kept === undefined) throw error
       this.#givenFromMemory += 1
       if (this.#outdated.size < outdatedMax) this.#outdated.add(range.calendar)
-      return kept
+      return { rows: kept, current: false }
     }
   }
 
@@ -159,7 +190,12 @@ export class SlotReader {
   }
 }
 
-const keyOf = ({ calendar, fromMs, toMs }: DateRange): string => `${calendar} ${fromMs} ${toMs}`
+/** The database could not answer; what was known before may. A store that answers nonsense is a bug and no outage. */
+export const isOutage = (error: unknown): boolean =>
+  error instanceof StoreError && !(error instanceof StoreContractError)
+
+/** Without the definition: rows are the same whatever the opening hours are. */
+const rowsKeyOf = ({ calendar, fromMs, toMs }: DateRange): string => `${calendar} ${fromMs} ${toMs}`
 
 /** In the order of the grid, then what is taken outside of it. On an open grid only what is not free. */
 function slotsOf(range: DateRange, rows: readonly SlotRow[], nowMs: number, tagOf: TagOf): SlotState[] {

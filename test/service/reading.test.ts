@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { CalendarDefinition } from '../../src/domain/calendar.js'
+import { OutcomeUnknown, StoreBusy, StoreContractError, type StoreError } from '../../src/domain/errors.js'
 import type { LocalDate } from '../../src/domain/ids.js'
 import { CalendarDirectory } from '../../src/service/calendars.js'
 import type { Caller } from '../../src/service/caller.js'
@@ -207,6 +208,49 @@ t.test(
     t.equal(one.events.length, 1, 'once')
   }
 )
+
+t.test('a database without room gives the last reading too, one that answers nonsense does not', async t => {
+  const database: { failure: StoreError | undefined } = { failure: undefined }
+  const one = await desk(t, {
+    wrap: replacing(store => ({
+      readRange: async (...args) => {
+        if (database.failure !== undefined) throw database.failure
+        return await store.readRange(...args)
+      }
+    }))
+  })
+  await read(one)
+  for (const failure of [new StoreBusy('all connections are in use'), new OutcomeUnknown('no answer')]) {
+    database.failure = failure
+    t.equal((await read(one)).slots.length, 16, failure.code)
+  }
+  database.failure = new StoreContractError('nonsense')
+  await t.rejects(read(one), { code: 'STORE_CONTRACT' })
+})
+
+t.test('who asks after a calendar was defined anew shares no reading with those of the old grid', async t => {
+  let open = (): void => {}
+  const hold = new Promise<void>(resolve => {
+    open = resolve
+  })
+  const one = await desk(t, {
+    wrap: replacing(store => ({
+      readRange: async (...args) => {
+        await hold
+        return await store.readRange(...args)
+      }
+    }))
+  })
+  const before = [read(one), read(one)]
+  await one.time.rest()
+  await one.store.putCalendar({ ...definition, slotMinutes: 60 })
+  one.calendars.forget(demo)
+  const after = read(one)
+  await one.time.rest()
+  open()
+  for (const answer of await Promise.all(before)) t.equal(answer.slots.length, 16)
+  t.equal((await after).slots.length, 8)
+})
 
 t.test('hovers of other instances are in the snapshot, before anything was heard from them', async t => {
   const [laneA, laneB] = connected(2) as [MemoryLane, MemoryLane]
