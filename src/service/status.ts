@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.js'
-import { StoreError } from '../domain/errors.js'
+import { StoreBusy, StoreError } from '../domain/errors.js'
 import type { LockStore } from '../domain/lock-store.js'
 import type { ServiceStatus } from '../protocol/schemas.js'
 import { Cycle } from './cycle.js'
@@ -28,7 +28,7 @@ const failuresMax = 2
  *  - `normal`: everything that is configured works.
  *  - `degraded`: a Redis is configured and not trusted at the moment. Nothing is lost but speed.
  *  - `unavailable`: the database does not answer, so nothing can be locked. Two pings in a row have to fail for it;
- *    one good ping ends it.
+ *    one good ping ends it. A ping for which there was no room says nothing: we are crowded, and the database may work.
  *
  * Only told, never asked: each request finds out for itself what works, and no decision hangs on this word.
  */
@@ -108,7 +108,7 @@ export class ServiceMonitor {
       this.#lastError = undefined
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
-      this.#failures += 1
+      if (!(error instanceof StoreBusy)) this.#failures += 1
       this.#lastError = error.message
     }
     this.#tell()

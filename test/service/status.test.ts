@@ -1,4 +1,5 @@
 import t from 'tap'
+import { StoreBusy, StoreUnavailable } from '../../src/domain/errors.js'
 import type { BreakerColor } from '../../src/service/breaker.js'
 import { Purge } from '../../src/service/purge.js'
 import { ServiceMonitor } from '../../src/service/status.js'
@@ -65,6 +66,35 @@ t.test('one lost ping is nothing, two are an outage, and one good ping ends it',
   database.out = false
   await time.step(1_000)
   t.same(told, ['unavailable', 'normal'])
+})
+
+t.test('a ping for which there was no room is no outage, and ends none', async t => {
+  const { time, store } = await instance(t)
+  const database: { failure: Error | undefined } = { failure: undefined }
+  const crowded = replacing(store => ({
+    ping: async () => {
+      if (database.failure !== undefined) throw database.failure
+      return await store.ping()
+    }
+  }))(store)
+  const monitor = new ServiceMonitor({ store: crowded, clock: time, timers: time })
+  monitor.start()
+  t.teardown(() => monitor.stop())
+  await time.step(100)
+  database.failure = new StoreBusy('all connections are in use')
+  await time.step(10_000)
+  t.equal(monitor.status, 'normal')
+  t.match(monitor.services().database, { available: true, lastError: 'all connections are in use' })
+
+  database.failure = new StoreUnavailable('out')
+  await time.step(2_000)
+  t.equal(monitor.status, 'unavailable')
+  database.failure = new StoreBusy('all connections are in use')
+  await time.step(5_000)
+  t.equal(monitor.status, 'unavailable')
+  database.failure = undefined
+  await time.step(1_000)
+  t.equal(monitor.status, 'normal')
 })
 
 t.test('unavailable goes before degraded', async t => {
