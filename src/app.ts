@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { countRedis, countService, countSql } from './app-metrics.js'
-import type { Config } from './config.js'
+import { type Config, ConfigError } from './config.js'
 import { demoCalendar } from './domain/calendar-definition.js'
 import type { Clock, Random } from './domain/clock.js'
 import { embeddedSecret } from './embedded-secret.js'
@@ -16,6 +16,7 @@ import { newSqlStats, type SqlStats } from './stores/sql/dialect.js'
 import type { SqlLockStore } from './stores/sql/lock-store.js'
 import { openMysqlStore } from './stores/sql/open-mysql.js'
 import { openSqliteStore } from './stores/sql/open-sqlite.js'
+import { claimFolder } from './stores/sql/sqlite-claim.js'
 import type { Finding } from './transport/health-score.js'
 import { Metrics } from './transport/metrics.js'
 import { defaultTiming } from './transport/settings.js'
@@ -43,6 +44,15 @@ export async function packageVersion(): Promise<string> {
   return (JSON.parse(text) as { version: string }).version
 }
 
+async function makeDataFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    throw new ConfigError([`SLOTLOCK_DATA ${folder} cannot be made a folder: ${problem}`])
+  }
+}
+
 /** Opens the judge, with its tables as this version needs them. */
 export async function openStore(
   config: Config,
@@ -50,7 +60,7 @@ export async function openStore(
   stats: SqlStats
 ): Promise<SqlLockStore> {
   if (config.mysqlUrl === undefined) {
-    await mkdir(config.data, { recursive: true, mode: 0o700 })
+    await makeDataFolder(config.data)
     const store = await openSqliteStore(join(config.data, 'slotlock.db'), { clock, stats })
     await store.migrate()
     return store
@@ -86,6 +96,8 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const { log, clock, random } = around
   const version = await packageVersion()
   const sqlStats = newSqlStats()
+  if (config.mode === 'embedded') await makeDataFolder(config.data)
+  const giveBack = config.mode === 'embedded' ? claimFolder(config.data) : undefined
   const store = await openStore(config, around, sqlStats)
   const demo = config.mode === 'embedded' && (await createDemoCalendar(store))
   const { redisUrl } = config
@@ -183,11 +195,14 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       return url
     },
     async stop() {
+      // A poll may wait for 25 s, and the server waits for the poll.
+      service.drain()
       await http.close()
       await service.stop()
       await service.lane?.close()
       await store.close()
       metrics.close()
+      giveBack?.()
     }
   }
 }

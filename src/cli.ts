@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { packageVersion } from './app.js'
 import { printSettings } from './commands/config.js'
 import { migrate } from './commands/migrate.js'
 import { serve } from './commands/serve.js'
@@ -26,9 +27,10 @@ const commands: Record<string, Command> = {
   token,
   migrate,
   config: printSettings,
-  help: () => void process.stdout.write(usage)
+  help: () => void process.stdout.write(usage),
+  version: async () => void process.stdout.write(`${await packageVersion()}\n`)
 }
-const aliases: Record<string, string> = { '--help': 'help', '-h': 'help' }
+const aliases: Record<string, string> = { '--help': 'help', '-h': 'help', '--version': 'version', '-v': 'version' }
 
 const [name = '', ...args] = process.argv.slice(2)
 const command = commands[aliases[name] ?? name]

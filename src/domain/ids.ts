@@ -14,7 +14,7 @@ export type SessionId = string & { readonly brand: 'SessionId' }
 /** 128 bits as 22 characters of base64url. Also the token that every statement about the lock names. */
 export type LockId = string & { readonly brand: 'LockId' }
 export type BookingId = string & { readonly brand: 'BookingId' }
-/** Chosen by the client, 1 to 64 printable characters. */
+/** Chosen by the client, 1 to 64 characters; only ever hashed. */
 export type RequestId = string & { readonly brand: 'RequestId' }
 /** The public name of a session in one calendar. */
 export type ViewerTag = string & { readonly brand: 'ViewerTag' }
@@ -24,13 +24,11 @@ export type LocalDate = string & { readonly brand: 'LocalDate' }
 export const NAME_PATTERN = '^[a-z0-9][a-z0-9-]{0,62}$'
 export const SLOT_PATTERN = '^[a-z0-9][a-z0-9-]{0,62}/\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}Z$'
 export const OPAQUE_ID_PATTERN = '^[A-Za-z0-9_-]{22}$'
-export const REQUEST_ID_PATTERN = '^[\\x21-\\x7e]{1,64}$'
 export const DATE_PATTERN = '^\\d{4}-\\d{2}-\\d{2}$'
 
 const NAME = new RegExp(NAME_PATTERN)
 const SLOT = new RegExp(SLOT_PATTERN)
 const OPAQUE_ID = new RegExp(OPAQUE_ID_PATTERN)
-const REQUEST_ID = new RegExp(REQUEST_ID_PATTERN)
 const DATE = new RegExp(DATE_PATTERN)
 
 export interface SlotParts {
@@ -53,9 +51,6 @@ export const parseBookingId = (text: string): BookingId | undefined =>
 
 export const parseSessionId = (text: string): SessionId | undefined =>
   OPAQUE_ID.test(text) ? (text as SessionId) : undefined
-
-export const parseRequestId = (text: string): RequestId | undefined =>
-  REQUEST_ID.test(text) ? (text as RequestId) : undefined
 
 /**
  * One instant has exactly one spelling. `2026-02-30T10:00Z` has none: the engine would read it as 2 March,

@@ -1,5 +1,5 @@
 import type { CalendarDefinition } from './calendar.js'
-import type { BookingId, CalendarId, LockId, RequestId, SessionId, SlotId } from './ids.js'
+import type { BookingId, CalendarId, LockId, SessionId, SlotId } from './ids.js'
 import type { BookingRecord, Customer, LockRecord } from './lock.js'
 import type { Selection, SlotRow } from './slot.js'
 
@@ -57,12 +57,11 @@ export interface LockStore {
   /** Frees the slots of a booking. `owner` absent: staff. A booking cancelled before is a success. */
   cancel(request: { booking: BookingId; owner?: SessionId }): Promise<CancelOutcome>
 
-  /** Closes slots that are free (`block`) or opens blocked ones (`unblock`); others stay as they are. */
-  setBlocked(request: {
-    calendar: CalendarId
-    slots: SlotId[]
-    blocked: boolean
-  }): Promise<{ rows: SlotRow[] }>
+  /**
+   * Closes slots that are free (`block`) or opens blocked ones (`unblock`); others stay as they are. `rows` are all of
+   * them as they are then, `changed` names those that this call changed. Too late: StoreBusy.
+   */
+  setBlocked(request: { calendar: CalendarId; slots: SlotId[]; blocked: boolean }): Promise<BlockOutcome>
 
   /**
    * Frees what has expired, at most `locksMax` locks. Each is freed under its own id, so a slot that somebody took
@@ -115,6 +114,11 @@ export interface LockStore {
   purge(rowsMax: number): Promise<{ deleted: number }>
 
   close(): Promise<void>
+}
+
+export interface BlockOutcome {
+  rows: SlotRow[]
+  changed: SlotId[]
 }
 
 export type ChangedSlot = SlotRow & { updatedAt: number }
@@ -176,7 +180,6 @@ export interface BookRequest {
   owner: SessionId
   /** Random, or derived from the session and its requestId. */
   booking: BookingId
-  requestId?: RequestId | undefined
   fingerprint: string
   customer: Customer
   meta?: unknown

@@ -1,4 +1,4 @@
-import type { BookingId, CalendarId, LockId, RequestId, SessionId, SlotId } from './ids.js'
+import type { BookingId, CalendarId, LockId, SessionId, SlotId } from './ids.js'
 
 /**
  * A lock is `held` from its grant until exactly one of the others ends it; an ended lock never changes again.
@@ -45,10 +45,4 @@ export interface BookingRecord {
   state: 'booked' | 'cancelled'
   bookedAt: number
   ver: number
-}
-
-/** Names one request of one session, so that the same request sent twice is one request. */
-export interface RequestKey {
-  session: SessionId
-  requestId: RequestId
 }

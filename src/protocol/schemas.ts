@@ -3,7 +3,6 @@ import {
   DATE_PATTERN,
   NAME_PATTERN,
   OPAQUE_ID_PATTERN,
-  REQUEST_ID_PATTERN,
   SLOT_PATTERN
 } from '../domain/ids.js'
 import { type ErrorCode, errorCodes } from './codes.js'
@@ -20,7 +19,8 @@ export const SlotIdSchema = Type.String({
 })
 export const DateSchema = Type.String({ pattern: DATE_PATTERN, description: 'calendar-local date' })
 export const RequestIdSchema = Type.String({
-  pattern: REQUEST_ID_PATTERN,
+  minLength: 1,
+  maxLength: 64,
   description: 'chosen by the client, kept 24 h; the same request sent again gives the same answer'
 })
 /** Opaque to a client, so a malformed one is not found rather than invalid. */

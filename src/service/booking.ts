@@ -37,7 +37,6 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
         lock,
         owner: session.value,
         booking: bookingIdOf(session.value, requestId, randomBytes),
-        requestId,
         ...content.value
       }
       for (let retries = 0; ; retries++) {

@@ -56,6 +56,8 @@ export interface Service {
   /** For the metrics page: what each part counts. */
   counts(): Record<string, number>
   start(): void
+  /** Who waits for news is answered now, and nobody waits from now on: the server wants to stop. */
+  drain(): void
   /** Ends the timers first, then waits, bounded, for what is under way. The stores stay open. */
   stop(): Promise<void>
 }
@@ -161,6 +163,7 @@ export function createService(parts: ServiceParts): Service {
       for (const part of [monitor, health, reader, changes, selecting, warnings, sweep, tail, purge])
         part?.start()
     },
+    drain: () => changes.stop(),
     async stop() {
       changes.stop()
       await Promise.all(

@@ -112,9 +112,9 @@ export class Booking {
         values: common
       },
       {
-        text: `INSERT INTO bookings (id, lock_id, calendar, owner, slots, customer, meta, request_id, fingerprint, state,
+        text: `INSERT INTO bookings (id, lock_id, calendar, owner, slots, customer, meta, fingerprint, state,
             ver, change_id, booked_ms, updated_ms)
-          SELECT :booking, :lock, :calendar, :owner, :slots, :customer, :meta, :requestId, :fingerprint, 'booked',
+          SELECT :booking, :lock, :calendar, :owner, :slots, :customer, :meta, :fingerprint, 'booked',
             :ver, :change, :booked, :now
           FROM (SELECT 1 AS one) x WHERE ${lockWasBooked}`,
         values: {
@@ -123,7 +123,6 @@ export class Booking {
           slots: joinSlots(facts.slots),
           customer: jsonBytesOf(request.customer),
           meta: jsonBytesOf(request.meta),
-          requestId: request.requestId ?? null,
           fingerprint: request.fingerprint,
           booked: stamp.nowMs
         }
