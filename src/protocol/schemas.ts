@@ -1,10 +1,5 @@
 import Type, { type Static } from 'typebox'
-import {
-  DATE_PATTERN,
-  NAME_PATTERN,
-  OPAQUE_ID_PATTERN,
-  SLOT_PATTERN
-} from '../domain/ids.js'
+import { DATE_PATTERN, NAME_PATTERN, OPAQUE_ID_PATTERN, SLOT_PATTERN } from '../domain/ids.js'
 import { type ErrorCode, errorCodes } from './codes.js'
 
 /** The things that travel, each once: the server validates with them, the code is typed by them, the documents are made from them. */
