@@ -8,11 +8,12 @@ import { type Cursor, cursorText, digestOf, parseCursor, rangeDigestOf } from '.
 import { type DateRange, dateRangeOf } from './date-range.js'
 import type { FeedEvent, LiveFeed } from './feed.js'
 import type { Hovers } from './hovers.js'
-import type { SlotReader } from './reading.js'
+import { isOutage, type SlotReader } from './reading.js'
 import { done, type Handlers, invalid, type Outcome } from './refusal.js'
 import { SharedReads } from './shared-reads.js'
 import type { Timers } from './timers.js'
 import { selectionView, slotState, type TagOf } from './views.js'
+import { rowsPerReadingMax } from './whole-calendar.js'
 
 /** By this age of a row, every statement that could still bring it to light has ended; the tail says why. */
 const overlapMs = 3_000
@@ -32,6 +33,9 @@ const readsMax = 256
 type Answer = Outcome<ResultOf<'readChanges'>>
 type Window = Map<SlotId, SlotRow>
 
+/** Older than any age that is gone on from: the next poll with it gets everything. */
+const fromTheBeginning = { sinceMs: 0, digest: digestOf(new Map()), seq: 0 }
+
 /** One poll that waits: what it has, and what came since. */
 interface Waiter {
   range: DateRange
@@ -45,6 +49,10 @@ interface Waiter {
  * Polling for changes, for clients without a WebSocket. A poll reads the window that its cursor names; if it holds
  * nothing that the client does not have, the poll waits on the live feed, and is answered from what the feed brings
  * without asking the database again.
+ *
+ * While the database is out, who waits goes on waiting on the feed, under the cursor they came with, and everybody
+ * else gets the last reading of their days, under a cursor that brings everything with the next poll. Who comes with
+ * that one and the wish to wait waits too: answered at once, they would be back at once.
  *
  * A few rows may come twice, which the version rule makes harmless; none is left out.
  */
@@ -107,41 +115,67 @@ export class ChangesReader {
     const ageMs = this.#store.nowMs() - (cursor?.sinceMs ?? 0)
     if (cursor === undefined || ageMs < -cursorAheadMaxMs)
       return invalid('since', 'is no cursor of this service')
-    if (ageMs > cursorAgeMaxMs || cursor.range !== rangeDigestOf(range.value)) {
-      return await this.#everything(range.value)
-    }
-    return await this.#since(range.value, cursor, (params.wait ?? 0) * 1_000)
+    const waitMs = (params.wait ?? 0) * 1_000
+    if (cursor.range !== rangeDigestOf(range.value)) return await this.#everything(range.value)
+    if (ageMs > cursorAgeMaxMs) return await this.#everything(range.value, waitMs)
+    return await this.#since(range.value, cursor, waitMs)
   }
 
   /** The window is read first: what changes in between is in the snapshot and comes once more with the next poll. */
-  async #everything(range: DateRange): Promise<Answer> {
+  async #everything(range: DateRange, outageWaitMs = 0): Promise<Answer> {
     const sinceMs = this.#windowStart()
-    const window = await this.#window(range, sinceMs)
-    const [{ slots }, hovers] = await Promise.all([
-      this.#reader.snapshot(range),
+    const window = await this.#window(range, sinceMs).catch(ofOutage)
+    if (window === undefined) await this.#sitOut(range, outageWaitMs)
+    const [{ snapshot, current }, hovers] = await Promise.all([
+      this.#reader.reading(range),
       this.#hovers.newest(range.calendar)
     ])
-    return this.#answer(range, slots, hovers, { sinceMs, digest: digestOf(window), seq: 0 })
+    const whole = window !== undefined && current
+    const cursor = whole ? { sinceMs, digest: digestOf(window), seq: 0 } : fromTheBeginning
+    return this.#answer(range, snapshot.slots, hovers, cursor)
+  }
+
+  /** Until the feed brings something, which it does at the latest when what was given from memory is made good. */
+  async #sitOut(range: DateRange, waitMs: number): Promise<void> {
+    const waiter = this.#waiter(range, waitMs)
+    if (waiter === undefined) return
+    this.#add(waiter)
+    try {
+      await this.#wait(waiter, waitMs)
+    } finally {
+      this.#remove(waiter)
+    }
+  }
+
+  /** undefined: this poll does not wait. */
+  #waiter(range: DateRange, waitMs: number): Waiter | undefined {
+    if (waitMs <= 0 || this.#waiting >= waitingMax || this.#stopped) return undefined
+    return { range, rows: new Map(), wake: undefined, news: false }
   }
 
   async #since(range: DateRange, cursor: Cursor, waitMs: number): Promise<Answer> {
-    const waiter: Waiter | undefined =
-      waitMs > 0 && this.#waiting < waitingMax && !this.#stopped
-        ? { range, rows: new Map(), wake: undefined, news: false }
-        : undefined
+    const waiter = this.#waiter(range, waitMs)
     // From before the reading, so that nothing falls between the two.
     if (waiter !== undefined) this.#add(waiter)
     try {
       // The shorter window first: what the longer one shows as known is then known of this one too.
       const old = this.#store.nowMs() - cursor.sinceMs > overlapMs + windowKeptMs
       const sinceMs = old ? this.#windowStart() : cursor.sinceMs
-      const recent = old ? await this.#window(range, sinceMs) : undefined
+      const recent = old ? await this.#window(range, sinceMs).catch(ofOutage) : undefined
       const [window, hovers] = await Promise.all([
-        this.#window(range, cursor.sinceMs),
+        old && recent === undefined ? undefined : this.#window(range, cursor.sinceMs).catch(ofOutage),
         this.#hovers.newest(range.calendar)
       ])
+      const hoversKnown = hovers.every(({ seq }) => seq <= cursor.seq)
+      if (window === undefined) {
+        return waiter === undefined
+          ? await this.#everything(range)
+          : await this.#fromFeed(waiter, hoversKnown, cursor, waitMs)
+      }
+      // Cut off: what is behind the cut would never come.
+      if (window.size >= rowsPerReadingMax) return await this.#everything(range)
       const base = recent ?? window
-      const known = digestOf(window) === cursor.digest && hovers.every(({ seq }) => seq <= cursor.seq)
+      const known = digestOf(window) === cursor.digest && hoversKnown
       if (!known || waiter === undefined) {
         const slots = known ? [] : this.#states(window)
         return this.#answer(range, slots, hovers, { sinceMs, digest: digestOf(base), seq: cursor.seq })
@@ -160,6 +194,14 @@ export class ChangesReader {
     } finally {
       if (waiter !== undefined) this.#remove(waiter)
     }
+  }
+
+  /** The database is out: what the feed brings is all there is, and the window is left to the next poll. */
+  async #fromFeed(waiter: Waiter, hoversKnown: boolean, cursor: Cursor, waitMs: number): Promise<Answer> {
+    if (!hoversKnown) waiter.news = true
+    await this.#wait(waiter, waitMs)
+    const hovers = await this.#hovers.newest(waiter.range.calendar)
+    return this.#answer(waiter.range, this.#states(waiter.rows), hovers, cursor)
   }
 
   #answer(
@@ -243,6 +285,11 @@ export class ChangesReader {
       waiter.wake?.()
     }
   }
+}
+
+/** In the place of a window that the database could not be asked for. */
+function ofOutage(error: unknown): undefined {
+  if (!isOutage(error)) throw error
 }
 
 /** False: none of these are of the days that are waited for. */

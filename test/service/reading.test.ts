@@ -408,6 +408,69 @@ t.test('a cursor that is none is refused', async t => {
   }
 })
 
+t.test('while the database is out a poll gets the last reading, and everything when it is back', async t => {
+  const database = { out: false }
+  const one = await desk(t, { wrap: failing(database, 'readRange', 'readCalendarChanges') })
+  const { cursor } = await poll(one)
+  await grant(one, 'a', [0], { silent: true })
+  database.out = true
+  const during = await poll(one, { since: cursor })
+  t.equal(during.slots.length, 16)
+  t.equal(during.slots[0]?.state, 'free', 'as it was')
+  t.equal((await poll(one)).slots.length, 16, 'a first poll too')
+  await t.rejects(
+    poll(one, { to: '2026-01-16' }),
+    { code: 'STORE_UNAVAILABLE' },
+    'days never read are not there'
+  )
+
+  const waiting = poll(one, { since: during.cursor, wait: 25 })
+  await one.time.rest()
+  t.equal(one.changes.waiting, 1, 'nobody polls in circles')
+  database.out = false
+  await one.time.step(2_000)
+  const after = await waiting
+  t.equal(after.slots.length, 16)
+  t.equal(after.slots[0]?.state, 'locked')
+  const last = await poll(one, { since: after.cursor })
+  t.same((await poll(one, { since: last.cursor })).slots, [], 'and all is as ever')
+})
+
+t.test('who waits while the database goes is told what the feed brings, and loses nothing', async t => {
+  const database = { out: false }
+  const one = await desk(t, { wrap: failing(database, 'readRange', 'readCalendarChanges') })
+  const { cursor } = await poll(one)
+  await grant(one, 'a', [0], { silent: true })
+  database.out = true
+  const waiting = poll(one, { since: cursor, wait: 25 })
+  await one.time.step(1_000)
+  t.equal(one.changes.waiting, 1)
+  one.feed.announceSlots(demo, [rowOf(3, 5)])
+  await one.time.step(20)
+  const during = await waiting
+  t.match(during.slots, [{ slot: slot(3), ver: 5 }])
+  database.out = false
+  t.match((await poll(one, { since: during.cursor })).slots, [{ slot: slot(0), state: 'locked' }])
+})
+
+t.test('a window that comes back full may be cut off, and leads to everything', async t => {
+  const read = { full: false }
+  const one = await desk(t, {
+    wrap: replacing(store => ({
+      readCalendarChanges: async (...args) => {
+        if (!read.full) return await store.readCalendarChanges(...args)
+        return { rows: Array.from({ length: 20_000 }, (_, n) => rowOf(n, 1)), nowMs: store.nowMs() }
+      }
+    }))
+  })
+  const { cursor } = await poll(one)
+  await grant(one, 'a', [0], { silent: true })
+  read.full = true
+  const answer = await poll(one, { since: cursor })
+  t.equal(answer.slots.length, 16)
+  t.equal(answer.slots[0]?.state, 'locked')
+})
+
 t.test('stopping answers whoever waits', async t => {
   const one = await desk(t)
   const { cursor } = await poll(one)
