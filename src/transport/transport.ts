@@ -81,6 +81,12 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   acceptJsonOnly(app)
 
   const dispatcher = new Dispatcher({ handlers: deps.handlers, metrics, clock, log })
+  // The listening socket's close ends the connections that are idle at that moment. One that becomes idle later would
+  // hold the server up until the end of its grace time.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (dispatcher.draining) reply.header('connection', 'close')
+    done()
+  })
   const sessions = new Sessions({
     tokens: deps.tokens,
     limits: settings.limits,
@@ -138,10 +144,9 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   })
   await app.register(cors, {
     delegator: (request, done) => {
-      const { origin, host } = request.headers
-      const allowed = origin !== undefined && origins.allows(origin, host ?? '')
+      const { origin } = request.headers
       done(null, {
-        origin: allowed ? origin : false,
+        origin: origin !== undefined && origins.allows(request) ? origin : false,
         methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
         allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id'],
         exposedHeaders: ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'X-Request-Id'],

@@ -7,10 +7,12 @@ import { setUps, sharedSecret, startWorld } from '../helpers/set-ups.js'
 import { Clinic, calendar, range, soon } from './clinic.js'
 import { askHttp } from './visitor.js'
 
+t.setTimeout(300_000)
+
 t.test('without its database nothing starts, and one line says why', async t => {
   const MYSQL_URL = `mysql://slotlock:hunter2@127.0.0.1:${await freePort()}/slotlock`
   for (const command of ['serve', 'migrate']) {
-    const { code, stderr } = runCli([command], { MYSQL_URL, SLOTLOCK_SECRET: sharedSecret })
+    const { code, stderr } = await runCli([command], { MYSQL_URL, SLOTLOCK_SECRET: sharedSecret })
     t.equal(code, 1)
     t.match(stderr, /^slotlock: cannot connect to the database: .*ECONNREFUSED/)
     t.notMatch(stderr, /\n.*\n|hunter2/, 'no stack and no password')
@@ -42,7 +44,7 @@ for (const setUp of setUps.filter(({ name }) => name !== 'embedded')) {
     codes.add((await ann.refused('extend', { lock: lock.id })).code)
     codes.add((await ann.refused('book', { lock: lock.id, requestId: 'b', customer: { name: 'Ann' } })).code)
     for (const code of codes) t.ok(['STORE_UNAVAILABLE', 'OUTCOME_UNKNOWN'].includes(code), code)
-    for (const visitor of [ann, bob]) await visitor.next('service', push => push['status'] === 'unavailable')
+    for (const visitor of [ann, bob]) await visitor.next('service', push => push.status === 'unavailable')
     t.match(await ann.refused('lock', wanted), {
       code: 'STORE_UNAVAILABLE',
       retryable: true,
@@ -68,12 +70,12 @@ for (const setUp of setUps.filter(({ name }) => name !== 'embedded')) {
       await ann.must('select', { calendar, slot: hovered })
       const watcher = setUp.name === 'redis+sql' ? bob : ann
       await watcher.next('selections', push =>
-        (push['selections'] as SelectionView[]).some(({ slot }) => slot === hovered)
+        (push.selections as SelectionView[]).some(({ slot }) => slot === hovered)
       )
     })
 
     await mariadb.restart()
-    for (const visitor of [ann, bob]) await visitor.next('service', push => push['status'] === 'normal')
+    for (const visitor of [ann, bob]) await visitor.next('service', push => push.status === 'normal')
     const { lock: got } = await soon(async () => {
       const reply = await ann.ask('lock', wanted)
       return reply.ok ? reply.result : undefined

@@ -32,11 +32,11 @@ function traffic(visitor: Visitor, slots: string[]): { stop(): Promise<number> }
 
 const seesSlot = (watcher: Visitor, slot: string, state: string) =>
   watcher.next('slots', push =>
-    (push['slots'] as SlotState[]).some(one => one.slot === slot && one.state === state)
+    (push.slots as SlotState[]).some(one => one.slot === slot && one.state === state)
   )
 const seesHover = (watcher: Visitor, slot: string) =>
-  watcher.next('selections', push => (push['selections'] as SelectionView[]).some(one => one.slot === slot))
-const hears = (visitor: Visitor, status: string) => visitor.next('service', push => push['status'] === status)
+  watcher.next('selections', push => (push.selections as SelectionView[]).some(one => one.slot === slot))
+const hears = (visitor: Visitor, status: string) => visitor.next('service', push => push.status === status)
 
 t.test('Redis is killed during traffic, and comes back empty: nobody is refused for it', async t => {
   const world = await startWorld(t, redisAndSql)

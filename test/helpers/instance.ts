@@ -1,6 +1,8 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { OwnedProcess, until } from './process.js'
 
 /** The program as it is delivered: what a test starts is what an operator starts. */
@@ -77,14 +79,19 @@ export interface Ran {
 }
 
 /** One command from beginning to end. */
-export function runCli(args: readonly string[], settings: Env = {}): Ran {
+export async function runCli(args: readonly string[], settings: Env = {}): Promise<Ran> {
   requireBuilt()
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+  const command = spawn(process.execPath, [cli, ...args], {
     env: environment(settings),
-    encoding: 'utf8',
-    timeout: startMsMax
+    timeout: startMsMax,
+    killSignal: 'SIGKILL'
   })
-  return { code: status, stdout, stderr }
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(command.stdout),
+    text(command.stderr),
+    once(command, 'close') as Promise<[number | null]>
+  ])
+  return { code, stdout, stderr }
 }
 
 /** The developer's own REDIS_URL must not reach a server under test; what is not about slotlock stays. */

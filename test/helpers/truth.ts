@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { createConnection, type RowDataPacket } from 'mysql2/promise'
@@ -116,9 +116,7 @@ async function openMysql(url: string): Promise<Reader> {
 const changeCounterAt = 8
 
 function openSqlite(folder: string): Reader {
-  const name = readdirSync(folder).find(file => /\.(sqlite3?|db)$/.test(file))
-  if (name === undefined) throw new Error(`no database in ${folder}: ${readdirSync(folder).join(', ')}`)
-  const path = join(folder, name)
+  const path = join(folder, 'slotlock.db')
   const database = new DatabaseSync(path, { readOnly: true })
   database.exec('PRAGMA busy_timeout = 5000')
   return {

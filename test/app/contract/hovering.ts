@@ -7,7 +7,7 @@ import type { Visitor } from '../visitor.js'
 export const hovering: Subject = async (t, clinic, face) => {
   const seen = (watcher: Visitor, viewer: string, slot: string | null): Promise<Pushed> =>
     watcher.next('selections', push =>
-      (push['selections'] as SelectionView[]).some(one => one.viewer === viewer && one.slot === slot)
+      (push.selections as SelectionView[]).some(one => one.viewer === viewer && one.slot === slot)
     )
   const tagOf = async (visitor: Visitor): Promise<string> => (await visitor.must('readSlots', range)).you!
 

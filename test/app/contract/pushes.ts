@@ -3,8 +3,8 @@ import type { Pushed } from '../../helpers/ws-client.js'
 import { calendar, range, type Subject } from '../clinic.js'
 import type { Visitor } from '../visitor.js'
 
-const lockIn = (push: Pushed): LockView => push['lock'] as LockView
-const statesIn = (push: Pushed): SlotState[] => push['slots'] as SlotState[]
+const lockIn = (push: Pushed): LockView => push.lock as LockView
+const statesIn = (push: Pushed): SlotState[] => push.slots as SlotState[]
 
 /** What comes without being asked for. */
 export const pushes: Subject = async (t, clinic, face) => {

@@ -16,9 +16,7 @@ export const staff: Subject = async (t, clinic, face) => {
     const push = await ann.next('lock', ({ lock: told }) => (told as { state: string }).state !== 'held')
     t.match(push, { lock: { id: lock.id, state: 'revoked', expiresInMs: 0 }, reason: 'the doctor is ill' })
     await watcher.next('slots', push =>
-      slots.every(slot =>
-        (push['slots'] as SlotState[]).some(one => one.slot === slot && one.state === 'free')
-      )
+      slots.every(slot => (push.slots as SlotState[]).some(one => one.slot === slot && one.state === 'free'))
     )
     t.notOk(JSON.stringify(watcher.socket.frames).includes('doctor'), 'the reason is for the holder alone')
     const customer = { name: 'Ann' }
@@ -67,7 +65,7 @@ export const staff: Subject = async (t, clinic, face) => {
     ])
     const sees = (state: string) =>
       watcher.next('slots', push =>
-        (push['slots'] as SlotState[]).some(one => one.slot === closed && one.state === state)
+        (push.slots as SlotState[]).some(one => one.slot === closed && one.state === state)
       )
     await sees('blocked')
     t.match(await ann.refused('lock', { calendar, slots: [closed] }), {
