@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { countedAddressesMax, floodSeconds } from './settings.js'
 
@@ -22,27 +23,30 @@ export interface RateLimiter {
 
 export const unlimited: RateLimiter = { take: async () => undefined }
 
-/** `max` per minute and address; 0 is off. Counts of this process alone. */
-export function perMinute(max: number): RateLimiter {
+/**
+ * `max` per minute and address; 0 is off. Counts of this process alone. Past `addressesMax` the address that has been
+ * silent the longest is forgotten: who is being refused just now is not, however many others come by.
+ */
+export function perMinute(max: number, addressesMax = countedAddressesMax): RateLimiter {
   if (max <= 0) return unlimited
-  const fresh = (): RateLimiterMemory => new RateLimiterMemory({ points: max, duration: 60 })
-  let limiter = fresh()
-  let addresses = 0
+  const limiter = new RateLimiterMemory({ points: max, duration: 60 })
+  const heard = new LRUCache<string, true>({
+    max: addressesMax,
+    dispose: (_, group) => void limiter.delete(group)
+  })
   return {
     async take(address) {
+      const group = addressGroup(address)
+      heard.set(group, true)
       let counted: RateLimiterRes
       let allowed = true
       try {
-        counted = await limiter.consume(addressGroup(address))
+        counted = await limiter.consume(group)
       } catch (error) {
         // The library rejects with its count where the bound is met, and with an Error where it is broken.
         if (!(error instanceof RateLimiterRes)) throw error
         counted = error
         allowed = false
-      }
-      if (counted.isFirstInDuration && ++addresses > countedAddressesMax) {
-        limiter = fresh()
-        addresses = 0
       }
       return {
         allowed,

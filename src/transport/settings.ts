@@ -58,7 +58,7 @@ export const inFlightPerConnectionMax = 64
 export const calendarsPerConnectionMax = 32
 /** A flood is that many seconds' worth of refused messages at once; then 1008. */
 export const floodSeconds = 10
-/** Addresses that are counted at a time; past it the counts begin anew, for memory matters more than fairness then. */
+/** Addresses that are counted at a time; past it the one that has been silent the longest is forgotten. */
 export const countedAddressesMax = 50_000
 /** An HTTP body, except for a calendar's definition. */
 export const bodyBytesMax = 16_384

@@ -57,6 +57,18 @@ t.test('a minute has so many requests per address, and 0 is off', async t => {
   t.equal(await perMinute(0).take('192.0.2.1'), undefined)
 })
 
+t.test('an address that is refused stays refused, however many others come by', async t => {
+  const limiter = perMinute(1, 3)
+  const busy = '192.0.2.1'
+  t.match(await limiter.take(busy), { allowed: true })
+  for (let n = 0; n < 20; n++) {
+    t.match(await limiter.take(`198.51.100.${n}`), { allowed: true })
+    t.match(await limiter.take(busy), { allowed: false }, `after ${n + 1} others`)
+  }
+  t.match(await limiter.take('198.51.100.19'), { allowed: false }, 'one of the last is known')
+  t.match(await limiter.take('198.51.100.0'), { allowed: true }, 'one that was silent for long is forgotten')
+})
+
 t.test('connections of one address are counted up and down', t => {
   const count = new ConnectionCount(2)
   count.opened('192.0.2.1')
