@@ -29,7 +29,9 @@ export function refusalOf(error: StoreError): Refusal {
     case 'OUTCOME_UNKNOWN':
       return {
         code: 'OUTCOME_UNKNOWN',
-        message: 'The answer of the database was lost; send the same request with the same requestId again',
+        message:
+          'The answer of the database was lost; send the same request again, with the same requestId, if it had one ' +
+          '(a lock sent without one may exist: see GET /v1/locks)',
         retryAfterMs: unknownRetryAfterMs
       }
     case 'STORE_CONTRACT':

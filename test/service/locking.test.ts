@@ -330,7 +330,11 @@ t.test('a conflict whose rows are gone is tried again, a few times, and then BUS
 t.test('a broken store is told for what it is, and a bug is not hidden', async t => {
   t.match(refusalOf(new StoreUnavailable('out')), { code: 'STORE_UNAVAILABLE', retryAfterMs: Number })
   t.match(refusalOf(new StoreBusy('full')), { code: 'BUSY', retryAfterMs: Number })
-  t.match(refusalOf(new OutcomeUnknown('lost')), { code: 'OUTCOME_UNKNOWN', retryAfterMs: Number })
+  t.match(refusalOf(new OutcomeUnknown('lost')), {
+    code: 'OUTCOME_UNKNOWN',
+    message: /same requestId, if it had one .*GET \/v1\/locks/,
+    retryAfterMs: Number
+  })
   const bug = new StoreContractError('nonsense')
   t.throws(() => refusalOf(bug), bug)
 })
