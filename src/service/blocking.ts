@@ -42,8 +42,12 @@ export function blockingHandlers(deps: BlockingDeps): Pick<Handlers, 'block' | '
     if (outside !== undefined) return outside
 
     const { slots } = wanted.value
-    const { rows } = await store.setBlocked({ calendar, slots, blocked })
-    announceChange(deps, rows)
+    const { rows, changed } = await store.setBlocked({ calendar, slots, blocked })
+    const own = new Set(changed)
+    announceChange(
+      deps,
+      rows.filter(row => own.has(row.slot))
+    )
     // all that were named, so that staff see at once which of them somebody else had first
     const after = new Map(rows.map(row => [row.slot, row]))
     const others = slots.filter(slot => !after.has(slot))

@@ -30,7 +30,8 @@ t.test('staff close free slots; what somebody holds stays theirs, and both are s
     { slot: slotAt(0), state: 'blocked' },
     { slot: slotAt(1), state: 'locked', by: viewerTag(sessionNamed('ann'), demo) }
   ])
-  t.ok(world.announcer.rows.some(row => row.slot === slotAt(0) && row.state === 'blocked'))
+  t.match(world.announcer.rows, [{ slot: slotAt(0), state: 'blocked' }])
+  t.equal(world.announcer.rows.length, 1, 'what was left alone is no news')
   const refusal = refusalIn(await world.handlers.lock(bob, { calendar: demo, slots: [slotAt(0)] }))
   t.same(refusal.details?.conflicts, [{ slot: slotAt(0), state: 'blocked' }])
 })

@@ -210,7 +210,8 @@ export function blockPromises(promise: Declare): void {
     const lapsed = await granted(store, { slots: slots(1) })
     await age(11 * minute)
     const held = await granted(store, { slots: slots(2) })
-    const { rows } = await store.setBlocked({ calendar, slots: slots(0, 1, 2), blocked: true })
+    const { rows, changed } = await store.setBlocked({ calendar, slots: slots(0, 1, 2), blocked: true })
+    t.strictSame(changed, slots(0, 1), "somebody else's is not said to be changed")
     t.strictSame(statesOf(rows), { [slot(0)]: 'blocked', [slot(1)]: 'blocked', [slot(2)]: 'locked' })
     t.match(rows[0], { owner: null, token: null, expiresAt: 0 })
     t.ok(rows[1]!.ver > lapsed.outcome.lock.ver)
@@ -220,17 +221,15 @@ export function blockPromises(promise: Declare): void {
       status: 'CONFLICT',
       rows: [{ state: 'blocked' }]
     })
-    t.strictSame(
-      (await store.setBlocked({ calendar, slots: slots(0, 1, 2), blocked: true })).rows,
-      rows,
-      'once'
-    )
+    const twice = await store.setBlocked({ calendar, slots: slots(0, 1, 2), blocked: true })
+    t.strictSame(twice, { rows, changed: [] }, 'once')
   })
 
   promise('unblocking opens what is blocked and leaves the rest', async (t, { store }) => {
     const held = await granted(store, { slots: slots(2) })
     const blocked = await store.setBlocked({ calendar, slots: slots(1), blocked: true })
-    const { rows } = await store.setBlocked({ calendar, slots: slots(0, 1, 2), blocked: false })
+    const { rows, changed } = await store.setBlocked({ calendar, slots: slots(0, 1, 2), blocked: false })
+    t.strictSame(changed, slots(1))
     t.strictSame(statesOf(rows), { [slot(1)]: 'free', [slot(2)]: 'locked' })
     t.ok(rows[0]!.ver > blocked.rows[0]!.ver)
     t.strictSame(rows[1], held.outcome.rows[0])

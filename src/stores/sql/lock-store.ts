@@ -2,6 +2,7 @@ import type { CalendarDefinition } from '../../domain/calendar.js'
 import type { BookingId, CalendarId, LockId, SessionId, SlotId } from '../../domain/ids.js'
 import type { BookingRecord, LockRecord } from '../../domain/lock.js'
 import type {
+  BlockOutcome,
   BookOutcome,
   BookRequest,
   CancelOutcome,
@@ -94,11 +95,7 @@ export class SqlLockStore implements LockStore {
     return this.#booking.cancel(request)
   }
 
-  setBlocked(request: {
-    calendar: CalendarId
-    slots: SlotId[]
-    blocked: boolean
-  }): Promise<{ rows: SlotRow[] }> {
+  setBlocked(request: { calendar: CalendarId; slots: SlotId[]; blocked: boolean }): Promise<BlockOutcome> {
     return setBlocked(this.#context, request)
   }
 

@@ -46,6 +46,20 @@ t.test('an extension that is acknowledged was made, also in the microsecond of t
   t.ok(lock!.ver > ver)
 })
 
+t.test(
+  'a slot that another instance granted in this microsecond is not said to have been blocked',
+  async t => {
+    const { second, request, ver } = await twoInstances(t)
+    const blocking = await second.setBlocked({
+      calendar: request.calendar,
+      slots: request.slots,
+      blocked: true
+    })
+    t.match(blocking.rows, [{ state: 'locked', ver }])
+    t.strictSame(blocking.changed, [])
+  }
+)
+
 t.test('a release that is acknowledged was made, also in the microsecond of the grant', async t => {
   const { first, second, request, ver } = await twoInstances(t)
   const outcome = await second.release({ lock: request.lock, owner: request.owner })
