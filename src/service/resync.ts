@@ -5,6 +5,7 @@ import type { LockStore } from '../domain/lock-store.js'
 import type { SlotRow } from '../domain/slot.js'
 import type { FastPath } from './fast-path.js'
 import type { LiveFeed } from './feed.js'
+import { realTimers, type Timers } from './timers.js'
 import { readWholeCalendar } from './whole-calendar.js'
 
 /** Calendars being filled at once: the database has requests to answer meanwhile. */
@@ -13,6 +14,9 @@ const calendarsUnderwayMax = 2
 const calendarsWaitingMax = 10_000
 /** A calendar that was filled is not filled again sooner, however many requests say that it is empty. */
 const againAfterMs = 250
+
+/** Whoever stops does not wait longer for what is under way: a store that stands still would hold the exit. */
+const stopBoundMs = 2_000
 
 /** The part of a pino logger that is needed here. */
 export interface ResyncLog {
@@ -33,6 +37,7 @@ export class Resync {
   readonly #fastPath: FastPath
   readonly #clock: Clock
   readonly #log: ResyncLog
+  readonly #timers: Timers
   readonly #waiting = new Set<CalendarId>()
   readonly #underway = new Map<CalendarId, Promise<void>>()
   readonly #filledAt = new Map<CalendarId, number>()
@@ -41,12 +46,20 @@ export class Resync {
   failed = 0
   dropped = 0
 
-  constructor(parts: { store: LockStore; feed: LiveFeed; fastPath: FastPath; clock: Clock; log: ResyncLog }) {
+  constructor(parts: {
+    store: LockStore
+    feed: LiveFeed
+    fastPath: FastPath
+    clock: Clock
+    log: ResyncLog
+    timers?: Timers
+  }) {
     this.#store = parts.store
     this.#feed = parts.feed
     this.#fastPath = parts.fastPath
     this.#clock = parts.clock
     this.#log = parts.log
+    this.#timers = parts.timers ?? realTimers
   }
 
   /** Returns at once. Asking for a calendar that waits or was filled just now changes nothing. */
@@ -58,9 +71,11 @@ export class Resync {
 
   /**
    * Redis is back, or was not heard for a while. One of these that is being read at this moment is read again: its
-   * reading may have begun before whatever was missed.
+   * reading may have begun before whatever was missed. While Redis is not used nothing is done: each calendar would
+   * cost a whole reading and a warning, and all of them are filled anyway as soon as it is used again.
    */
   heardAgain(calendars: readonly CalendarId[] = this.#feed.watched()): void {
+    if (!this.#fastPath.open) return
     for (const calendar of calendars) this.#enqueue(calendar)
   }
 
@@ -73,10 +88,16 @@ export class Resync {
     while (this.#underway.size > 0) await Promise.all(this.#underway.values())
   }
 
+  /** Waits for what is under way, two seconds at most; what ends after that tells nobody. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#waiting.clear()
-    await this.idle()
+    let cancel = (): void => {}
+    const bound = new Promise<void>(resolve => {
+      cancel = this.#timers.after(stopBoundMs, resolve)
+    })
+    await Promise.race([this.idle(), bound])
+    cancel()
   }
 
   #enqueue(calendar: CalendarId): void {
@@ -124,6 +145,7 @@ export class Resync {
         return undefined
       }
     })
+    if (this.#stopped) return
     const ms = Math.round(this.#clock.monotonic() - startedAt)
     if (answer === undefined) {
       this.failed += 1
@@ -149,6 +171,7 @@ export class Resync {
     if (databaseError !== undefined || !this.#feed.isWatched(calendar)) return
     try {
       const rows = read ?? (await readWholeCalendar(this.#store, calendar))
+      if (this.#stopped) return
       this.#feed.absorb({ rows, locks: [], selections: [] })
     } catch (error) {
       if (!(error instanceof StoreError)) throw error

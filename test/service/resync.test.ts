@@ -214,3 +214,57 @@ t.test('screens are told although Redis is gone again', async t => {
   await resync.idle()
   t.equal(one.screen.get(slot(0))?.state, 'locked')
 })
+
+t.test('while Redis is not used, hearing it again costs no reading and no warning', async t => {
+  const [lane] = connected(1) as [MemoryLane]
+  let readings = 0
+  const one = await instance(t, {
+    lane,
+    wrap: replacing(store => ({
+      readRange: async (...args) => {
+        readings += 1
+        return await store.readRange(...args)
+      }
+    }))
+  })
+  one.feed.watch(demo)
+  const { lines, log } = logged()
+  const resync = new Resync({ ...one, clock: one.time, log })
+  one.health.green = false
+  resync.heardAgain()
+  await resync.idle()
+  t.equal(readings, 0)
+  t.same(lines, [])
+  t.equal(resync.failed, 0)
+  one.health.green = true
+  resync.heardAgain()
+  await resync.idle()
+  t.same(lane.hydrated, [demo], 'and when it is used again everything watched is filled')
+})
+
+t.test('stopping waits two seconds at most, and what ends later tells nobody', async t => {
+  const [lane] = connected(1) as [MemoryLane]
+  let open = (): void => {}
+  lane.hold = new Promise(resolve => {
+    open = resolve
+  })
+  const one = await instance(t, { lane })
+  one.feed.watch(demo)
+  await grant(one, 'a', [0], { silent: true })
+  const { lines, log } = logged()
+  const resync = new Resync({ ...one, clock: one.time, timers: one.time, log })
+  resync.request(demo)
+  let stopped = false
+  const stopping = resync.stop().then(() => {
+    stopped = true
+  })
+  await one.time.step(1_999)
+  t.notOk(stopped)
+  await one.time.step(1)
+  t.ok(stopped)
+  await stopping
+  open()
+  await resync.idle()
+  t.same(lines, [])
+  t.equal(one.screen.get(slot(0)), undefined)
+})
