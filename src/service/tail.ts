@@ -50,6 +50,9 @@ const failedRetryMsMax = 1_000
  * the database stands still: after a stall (a slow reading, or a long pause) every watched calendar is read as a
  * whole, at once because people are looking, and again three seconds later, when what the stall held up has ended.
  *
+ * When the database's clock steps back, rows are written under times that were read already. Then both passes begin
+ * anew, and every watched calendar is read as a whole in the same way.
+ *
  * While nobody is connected and nobody watches it reads nothing, and begins anew with the first who does: they have
  * read a snapshot, and the first reading reaches far enough back to meet it.
  */
@@ -64,6 +67,8 @@ export class Tail {
   #eagerTo: number | undefined
   #lateTo: number | undefined
   #selectionsTo: number | undefined
+  /** The database's time of the last reading. */
+  #readAtMs = Number.NEGATIVE_INFINITY
   #lateAt = Number.NEGATIVE_INFINITY
   #lastPollEndedAt: number | undefined
   /** Monotonic times at which all watched calendars are to be read as a whole. */
@@ -75,6 +80,8 @@ export class Tail {
   snapshots = 0
   readings = 0
   failed = 0
+  /** Times that the database's clock was found to have stepped back. */
+  steppedBack = 0
   /** How far behind the present it is, while readings come back full; else 0. */
   lagMs = 0
 
@@ -155,6 +162,7 @@ export class Tail {
     this.#lateTo = undefined
     this.#selectionsTo = undefined
     this.#lastPollEndedAt = undefined
+    this.#readAtMs = Number.NEGATIVE_INFINITY
     this.#snapshotsAt = []
     this.lagMs = 0
   }
@@ -167,11 +175,12 @@ export class Tail {
   }
 
   async #latePass(): Promise<void> {
-    const until = this.#store.nowMs() - this.#times.lateAgeMs
+    // By the reading just made: the store's own idea of the time follows a step of the clock only later.
+    const asOf = this.#readAtMs
+    const until = asOf - this.#times.lateAgeMs
     const since = this.#lateTo ?? until - this.#times.lateIntervalMs
     if (until <= since) return
-    await this.#read(since, until)
-    this.#lateTo = until
+    if ((await this.#read(since, until)) >= asOf) this.#lateTo = until
   }
 
   async #selectionPass(): Promise<void> {
@@ -192,6 +201,8 @@ export class Tail {
     for (let since = sinceMs; ; ) {
       const { rows, locks, nowMs } = await this.#store.readChanges(since, rowsPerReadingMax, untilMs)
       this.readings += 1
+      if (nowMs < this.#readAtMs) this.#beginAnew(nowMs)
+      this.#readAtMs = nowMs
       const news = this.#feed.absorb({ rows, locks, selections: [] })
       const newRows = new Set<unknown>(news.rows)
       for (const row of rows) if (newRows.has(row) && nowMs - row.updatedAt > overlapMs) this.repaired += 1
@@ -211,6 +222,15 @@ export class Tail {
         this.#snapshotsAt.push(this.#clock.monotonic())
       }
     }
+  }
+
+  #beginAnew(nowMs: number): void {
+    this.steppedBack += 1
+    this.#eagerTo = nowMs
+    this.#lateTo = undefined
+    if (this.#selectionsTo !== undefined) this.#selectionsTo = nowMs - this.#times.intervalMs
+    const now = this.#clock.monotonic()
+    this.#snapshotsAt.push(now, now + this.#times.lateAgeMs)
   }
 
   async #snapshotIfDue(): Promise<void> {

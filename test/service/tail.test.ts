@@ -2,15 +2,18 @@ import t from 'tap'
 import type { ViewerTag } from '../../src/domain/ids.js'
 import type { LockStore } from '../../src/domain/lock-store.js'
 import { Tail, type TailTimes } from '../../src/service/tail.js'
+import { openSqliteStore } from '../../src/stores/sql/open-sqlite.js'
 import { SteppedTime } from '../helpers/stepped-time.js'
 import {
   connected,
+  definition,
   demo,
   failing,
   grant,
   type Instance,
   instance,
   type MemoryLane,
+  over,
   release,
   replacing,
   sessionId,
@@ -202,6 +205,37 @@ t.test('after this process stood still everything watched is read', async t => {
   time.freeze(20_000)
   await time.step(1)
   t.equal(tail.snapshots, 1)
+})
+
+t.test('when the clock of the database steps back, what it stamps with times gone by is found', async t => {
+  const time = new SteppedTime()
+  const step = { ms: 0 }
+  const clock = { now: () => time.now() + step.ms, monotonic: time.monotonic }
+  const path = sharedDatabase(t)
+  const open = async () => {
+    const store = await openSqliteStore(path, { clock })
+    t.teardown(() => store.close())
+    await store.migrate()
+    return over(store, time)
+  }
+  const here = await open()
+  await here.store.putCalendar(definition)
+  const there = await open()
+  there.feed.watch(demo)
+  const tail = tailOf(t, there, time)
+  tail.start()
+  await time.step(5_050)
+  step.ms = -60_000
+  await grant(here, 'a', [0], { silent: true })
+  await time.step(1_000)
+  t.equal(there.screen.get(slot(0))?.state, 'locked', 'written before the step was noticed')
+  t.equal(tail.steppedBack, 1)
+  await grant(here, 'b', [1], { silent: true })
+  await time.step(1_000)
+  t.equal(there.screen.get(slot(1))?.state, 'locked', 'and after it')
+  await time.step(10_000)
+  t.equal(tail.snapshots, 2)
+  t.equal(tail.steppedBack, 1)
 })
 
 t.test('more changes than a reading holds are read on at once', async t => {
