@@ -108,7 +108,11 @@ const settings = {
   HOST: setting(textLike('host name or address', /^[\w.:%-]+$/), '127.0.0.1', 'where to listen', c => c.host),
   PORT: setting(wholeNumber(0, 65_535), 3000, 'where to listen; 0 takes a free one', c => c.port),
   REDIS_URL: setting(
-    storeUrl('redis://user:password@host:6379', ['redis:', 'rediss:']),
+    storeUrl('redis://user:password@host:6379', ['redis:', 'rediss:', 'valkey:', 'valkeys:'], url =>
+      /^\/?\d*$/.test(url.pathname)
+        ? undefined
+        : 'names a database that is no number: redis://user:password@host:6379/0'
+    ),
     '',
     'Redis, the fast lane; needs MYSQL_URL',
     c => c.redisUrl,

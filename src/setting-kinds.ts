@@ -66,10 +66,21 @@ export function storeUrl(
       }
       if (!schemes.includes(url.protocol))
         return wrong(`begins with ${url.protocol}//, not ${schemes.join('// or ')}//`)
-      const problem = check(url)
+      const problem = credentialsProblem(url) ?? check(url)
       return problem === undefined ? ok(text) : wrong(problem)
     },
     print: text => (text === undefined ? '' : maskedUrl(text))
+  }
+}
+
+/** A lone % is let through by URL and breaks whoever decodes it, at the start and with a stack. */
+function credentialsProblem(url: URL): string | undefined {
+  try {
+    decodeURIComponent(url.username)
+    decodeURIComponent(url.password)
+    return undefined
+  } catch {
+    return 'has a % in its user or password that begins no %XX; a % itself is %25'
   }
 }
 
@@ -85,7 +96,7 @@ export function maskedUrl(text: string): string {
   if (url === null) return '***'
   if (url.password !== '') url.password = '***'
   // redis://:password@host is often written redis://password@host, where the password is the user
-  else if (url.username !== '' && url.protocol.startsWith('redis')) url.username = '***'
+  else if (url.username !== '' && /^(redis|valkey)/.test(url.protocol)) url.username = '***'
   for (const name of [...url.searchParams.keys()]) {
     if (secretParameter.test(name)) url.searchParams.set(name, '***')
   }

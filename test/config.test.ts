@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { ConfigError, configTable, printConfig, readConfig } from '../src/config.js'
 import { defaultLimits } from '../src/domain/limits.js'
+import { parseRedisUrl } from '../src/stores/redis/connections.js'
 
 type Env = Record<string, string | undefined>
 
@@ -272,7 +273,10 @@ t.test('a store is named by a URL of its own kind', async t => {
     'redis:6379',
     'http://cache.example',
     'mysql://cache.example',
-    'redis://'
+    'redis://',
+    'redis://cache.example/abc',
+    'redis://cache.example/1/2',
+    'redis://:100%@cache.example'
   ]) {
     t.strictSame(named({ ...shared, REDIS_URL: url }), ['REDIS_URL'], url)
   }
@@ -284,7 +288,10 @@ t.test('a store is named by a URL of its own kind', async t => {
   ]) {
     t.strictSame(named({ ...shared, MYSQL_URL: url }), ['MYSQL_URL'], url)
   }
-  t.strictSame(problemsOf({ ...shared, REDIS_URL: 'rediss://cache.example' }), [])
+  for (const url of ['rediss://cache.example', 'valkey://cache.example/3', 'valkeys://cache.example/']) {
+    t.strictSame(problemsOf({ ...shared, REDIS_URL: url }), [], url)
+    t.doesNotThrow(() => parseRedisUrl({ url }), 'what the setting lets through can be connected to')
+  }
   t.strictSame(problemsOf({ ...shared, MYSQL_URL: 'mariadb://db.example/x' }), [])
 })
 
