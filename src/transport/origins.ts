@@ -10,8 +10,11 @@ export class Origins {
     this.#allowed = new Set(allowed)
   }
 
-  /** `host`: what the request calls this server. */
-  allows(origin: string | undefined, host: string): boolean {
+  /**
+   * `host` is what the browser called this server; behind a trusted proxy that is not the `Host` header, so both faces
+   * ask here with the request as a whole.
+   */
+  allows({ headers: { origin }, host }: { headers: { origin?: string | undefined }; host: string }): boolean {
     if (origin === undefined || this.#allowed.has('*') || this.#allowed.has(origin)) return true
     return URL.canParse(origin) && new URL(origin).host === host
   }

@@ -31,6 +31,23 @@ t.test(
   }
 )
 
+t.test(
+  'behind a trusted proxy our own pages are known by the name the browser used, on both faces',
+  async t => {
+    const headers = { origin: 'https://book.example', 'x-forwarded-host': 'book.example' }
+    const allowedOf = async (url: string) =>
+      (await fetch(`${url}/v1/calendars`, { headers })).headers.get('access-control-allow-origin')
+    const proxied = await serve(t, { settings: { trustProxy: ['127.0.0.1'] } })
+    t.equal(await allowedOf(proxied.url), 'https://book.example')
+    const client = await WsClient.connect(proxied.ws, { headers })
+    await client.end()
+
+    const direct = await serve(t)
+    t.equal(await allowedOf(direct.url), null, 'nobody else is believed')
+    t.match(await refusedUpgrade(direct.ws, [], headers), { status: 403 })
+  }
+)
+
 t.test('a client that speaks only other subprotocols is refused, one that names none is not', async t => {
   const { ws } = await serve(t)
   t.match(await refusedUpgrade(ws, ['chat']), { status: 400, body: { code: 'INVALID_REQUEST' } })
