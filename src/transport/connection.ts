@@ -29,12 +29,14 @@ const closeReasonBytesMax = 123
  * with an error and closed with 1008.
  *
  * OPENING: `hello` came and is being looked at. What the client sent right behind it waits in order, 64 messages at
- * most. A token that is not ours is answered and closed with 4001, one whose time is over gets a new session. With
+ * most; what is no request is answered at once, and takes nothing from a good hello. A token that is not ours is answered and closed with 4001, one whose time is over gets a new session. With
  * the answer on its way the connection is
  *
  * OPEN: each message is answered once, in whatever order the service is done, 64 at a time. The connection has its
  * place in the hub, under its session and under each calendar it watches. It leaves this state when the client goes,
- * when it floods (1008), when it reads too slowly (4008), when it misses two pings, or when the server stops (1012).
+ * when it floods (1008), when it reads too slowly (4008), when it misses two pings, or when the server stops (1012):
+ * then what is under way is answered first and what comes after it is BUSY, so that a client which always has something
+ * under way is idle once too.
  *
  * LEAVING: our close frame is on its way. Nothing is read any more; what was asked before is carried out, and its
  * answer is dropped.
@@ -51,7 +53,7 @@ export class Connection implements Peer, OutboxOwner {
   #early: Message[] | undefined
   #inFlight = 0
   #pingsMissed = 0
-  #farewell: (() => void) | undefined
+  #farewell: { code: CloseCode; reason: string; reconnectInMs: number } | undefined
   readonly #socket: WebSocket
   readonly #stream: Duplex
   readonly #context: ConnectionContext
@@ -210,6 +212,15 @@ export class Connection implements Peer, OutboxOwner {
       })
       return
     }
+    if (this.#farewell !== undefined) {
+      const { reconnectInMs } = this.#farewell
+      this.#refuse(id, {
+        code: 'BUSY',
+        message: 'This server is about to stop',
+        retryAfterMs: Math.ceil(reconnectInMs)
+      })
+      return
+    }
     if (this.#inFlight >= inFlightPerConnectionMax) {
       this.#refuseBusy(id)
       return
@@ -219,7 +230,7 @@ export class Connection implements Peer, OutboxOwner {
       .catch(error => this.#bug(message, error))
       .finally(() => {
         this.#inFlight--
-        if (this.#inFlight === 0) this.#farewell?.()
+        if (this.#inFlight === 0) this.leaveNow()
       })
   }
 
@@ -295,7 +306,7 @@ export class Connection implements Peer, OutboxOwner {
   /** What is no request is INVALID_REQUEST, and before hello also the end. */
   #refuseFrame(id: MessageId | null, message: string): void {
     this.#refuse(id, { code: 'INVALID_REQUEST', message })
-    if (this.#state === 'GREETING' || this.#state === 'OPENING') this.leave(closeCodes.policy, 'no hello')
+    if (this.#state === 'GREETING') this.leave(closeCodes.policy, 'no hello')
   }
 
   #refuseBusy(id: MessageId): void {
@@ -327,8 +338,15 @@ export class Connection implements Peer, OutboxOwner {
 
   /** The same, after the answers that are still being worked on. */
   leaveWhenIdle(code: CloseCode, reason: string, reconnectInMs: number): void {
-    this.#farewell = () => this.leave(code, reason, reconnectInMs)
-    if (this.#inFlight === 0) this.#farewell()
+    this.#farewell = { code, reason, reconnectInMs }
+    if (this.#inFlight === 0) this.leaveNow()
+  }
+
+  /** Whatever is still being worked on: the farewell that was begun is said now. */
+  leaveNow(): void {
+    if (this.#farewell === undefined) return
+    const { code, reason, reconnectInMs } = this.#farewell
+    this.leave(code, reason, reconnectInMs)
   }
 
   // --- the shared timer and the socket's own events

@@ -22,6 +22,8 @@ const path = '/v1/ws'
 /** On shutdown so many sockets are closed between two breaths of the event loop, each `closePauseMs` long. */
 const closeBatchMax = 200
 const closePauseMs = 20
+/** After the grace time, for a goodbye to arrive; cut off at once it would be lost with what is still unsent. */
+const lastWordsMs = 200
 /** Who is sent away comes back within this; a thousand a second is what an instance opens with ease. */
 const reconnectMinMs = 250
 const reconnectSpreadMinMs = 1_000
@@ -145,7 +147,7 @@ export class WebSocketGateway {
     if (this.#context.dispatcher.draining) {
       return refused('draining', 'BUSY', 'This server is about to stop', this.#context.reconnectInMs())
     }
-    if (!this.#origins.allows(request.headers.origin, request.host)) {
+    if (!this.#origins.allows(request)) {
       return refused('origin', 'FORBIDDEN', 'Pages of this origin may not connect here')
     }
     const offered = request.headers['sec-websocket-protocol']
@@ -220,8 +222,8 @@ export class WebSocketGateway {
 
   /**
    * The shutdown: from now on new sockets and new locks are refused. Every client hears when to come back, a
-   * different moment for each, and is closed with 1012 once its answers are out. Who does not go is cut off at the
-   * end of the grace time.
+   * different moment for each, and is closed with 1012 once its answers are out, at the latest at the end of the grace
+   * time. Who has not gone a moment later is cut off.
    */
   async #sendEverybodyAway(): Promise<void> {
     this.#context.dispatcher.draining = true
@@ -237,6 +239,9 @@ export class WebSocketGateway {
       if (from + batch < waiting.length) await pause(closePauseMs)
     }
     while (this.#connections.size > 0 && clock.monotonic() < endMs) await pause(closePauseMs)
+    for (const connection of this.#connections) connection.leaveNow()
+    const cutOffMs = clock.monotonic() + lastWordsMs
+    while (this.#connections.size > 0 && clock.monotonic() < cutOffMs) await pause(closePauseMs)
     for (const connection of this.#connections) connection.terminate()
   }
 }

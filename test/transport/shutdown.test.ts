@@ -90,6 +90,40 @@ t.test('work that never ends is cut off at the end of the grace time', async t =
   const cut = t.rejects(http)
   await until('both are being worked on', () => asked === 2)
   await app.close()
-  t.equal((await client.closed()).code, 1006)
+  t.match(await client.next('goodbye'), { reason: 'restart', reconnectInMs: Number }, 'with a goodbye')
+  t.equal((await client.closed()).code, closeCodes.restart)
   await cut
+})
+
+t.test('who does not even read the goodbye is cut off a moment after the grace time', async t => {
+  const { app, ws } = await serve(t, { settings: { shutdownGraceMs: 50 } })
+  const asleep = await WsClient.open(ws)
+  asleep.stream.pause()
+  await app.close()
+  t.equal(asleep.close, undefined, 'nothing was heard of it')
+  asleep.socket.terminate()
+})
+
+t.test('a client that always has a request under way is sent away in order, too', async t => {
+  const waiting: (() => void)[] = []
+  const { app, ws } = await serve(t, {
+    settings: { shutdownGraceMs: 20_000 },
+    handlers: {
+      listLocks: () => new Promise(resolve => waiting.push(() => resolve(done({ locks: [] }))))
+    }
+  })
+  const other = await WsClient.open(ws)
+  const busy = await WsClient.open(ws)
+  busy.send({ id: 'before', type: 'locks' })
+  await until('it is being worked on', () => waiting.length === 1)
+  const closed = app.close()
+  await other.next('goodbye')
+  t.match(await busy.request('locks'), { ok: false, error: { code: 'BUSY', retryAfterMs: Number } })
+  t.match(await busy.request('ping'), { ok: true })
+  t.equal(waiting.length, 1, 'what comes after the stop is not begun')
+  waiting[0]!()
+  t.match(await busy.answerTo('before'), { ok: true })
+  t.match(await busy.next('goodbye'), { reason: 'restart' })
+  t.equal((await busy.closed()).code, closeCodes.restart)
+  await closed
 })

@@ -60,6 +60,24 @@ t.test(
   }
 )
 
+t.test('nonsense right behind a good hello is answered, and does not cost the hello', async t => {
+  const { ws } = await serve(t, { settings: { sessionsPerMinuteMax: 100 } })
+  const client = await WsClient.connect(ws)
+  // in one packet: all of it is there before hello has been looked at
+  client.stream.cork()
+  client.send({ id: 1, type: 'hello' })
+  client.send('nonsense')
+  client.send({ id: 2 })
+  client.send({ id: 3, type: 'ping' })
+  client.stream.uncork()
+  t.match(await client.answerTo(null), { ok: false, error: { code: 'INVALID_REQUEST' } })
+  t.match(await client.answerTo(2), { ok: false, error: { code: 'INVALID_REQUEST' } })
+  t.match(await client.answerTo(1), { ok: true, result: { resumed: false } })
+  t.match(await client.answerTo(3), { ok: true })
+  t.strictSame(client.frames[0], { ...client.frames[0], id: null }, 'while hello was being looked at')
+  await client.end()
+})
+
 t.test('who says nothing is closed with 1008', async t => {
   const { ws } = await serve(t, { timing: { helloWithinMs: 50 } })
   const client = await WsClient.connect(ws)
