@@ -158,4 +158,5 @@ async function freeze(instance: Instance, over: Promise<void>): Promise<void> {
   }
 }
 
-const markKey = (calendar: string, slot: string): string => `slotlock:{${calendar}}:lock:${slot}`
+/** Where Redis keeps what it believes of a slot; lua/README.md says what is in it. */
+export const markKey = (calendar: string, slot: string): string => `slotlock:{${calendar}}:lock:${slot}`
