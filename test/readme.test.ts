@@ -133,7 +133,7 @@ t.test('the table of settings is the program’s own', async t => {
 
 t.test('the tables of errors and close codes are those of the protocol', async t => {
   const rows = tableOf('| code | HTTP | what to do |').flatMap(([codes, status]) =>
-    codes!.split(', ').map(code => [code, Number(status)])
+    codes!.split(', ').map(code => [code, Number.parseInt(status!, 10)])
   )
   const byName = (one: unknown[], other: unknown[]) => String(one[0]).localeCompare(String(other[0]))
   t.strictSame(
