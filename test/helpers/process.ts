@@ -2,6 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 
+const started = new Set<ChildProcess>()
+// a test that breaks off takes its servers with it
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL')
+})
+
 /** A server that a test started and may treat badly. Ended by its own pid, never by name. */
 export class OwnedProcess {
   readonly child: ChildProcess
@@ -15,6 +21,8 @@ export class OwnedProcess {
     }
     this.child.stdout?.on('data', keep)
     this.child.stderr?.on('data', keep)
+    started.add(this.child)
+    this.child.once('exit', () => started.delete(this.child))
     this.child.on('error', error => keep(Buffer.from(String(error))))
   }
 
