@@ -30,7 +30,12 @@ const commands: Record<string, Command> = {
   help: () => void process.stdout.write(usage),
   version: async () => void process.stdout.write(`${await packageVersion()}\n`)
 }
-const aliases: Record<string, string> = { '--help': 'help', '-h': 'help', '--version': 'version', '-v': 'version' }
+const aliases: Record<string, string> = {
+  '--help': 'help',
+  '-h': 'help',
+  '--version': 'version',
+  '-v': 'version'
+}
 
 const [name = '', ...args] = process.argv.slice(2)
 const command = commands[aliases[name] ?? name]

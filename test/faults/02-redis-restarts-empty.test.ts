@@ -38,7 +38,7 @@ t.test('Redis comes back empty: every old lock stands, and its marks come back',
 
   const dora = await (await two.visitor()).watch()
   t.equal(dora.sees(0), 'locked', 'a snapshot read now is right')
-  const told = bob.client.pushes('slots').flatMap(push => push['slots'] as { slot: string; state: string }[])
+  const told = bob.client.pushes('slots').flatMap(push => push.slots as { slot: string; state: string }[])
   t.notOk(
     told.some(state => state.slot === slot(0) && state.state === 'free'),
     'nobody was told that it is free'

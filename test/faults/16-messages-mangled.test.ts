@@ -72,7 +72,7 @@ t.test('messages lost, doubled and turned around: the screen equals the database
   const shown = new Map<string, number>()
   let backwards = 0
   for (const push of bob.client.pushes('slots')) {
-    for (const { slot, ver } of push['slots'] as { slot: string; ver: number }[]) {
+    for (const { slot, ver } of push.slots as { slot: string; ver: number }[]) {
       if (ver <= (shown.get(slot) ?? -1)) backwards += 1
       shown.set(slot, ver)
     }

@@ -121,7 +121,7 @@ async function contend(
           if (holders[n]! > 1) overlaps += 1
           await new Promise(resolve => setTimeout(resolve, 5))
           holders[n]! -= 1
-          await visitor.release((answer.result as never)['lock'])
+          await visitor.release((answer.result as { lock: { id: string } }).lock)
         }
       })
     )

@@ -24,7 +24,7 @@ t.test('of several slots one of which is taken, none is given, and the answer na
   const sentBefore = two.store.stats.writes
   const refused = await bob.lock([6, 5, 4])
   t.match(refused, { error: { code: 'SLOT_UNAVAILABLE', retryable: false } })
-  t.match(refused.error!.details!['conflicts'], [{ slot: slot(5), state: 'locked' }])
+  t.match(refused.error!.details!.conflicts, [{ slot: slot(5), state: 'locked' }])
   t.same([...(await world.rows()).keys()], [slot(5)], 'nothing else was touched')
   t.ok(two.store.stats.writes > sentBefore, 'it was the statement that refused')
   t.equal(await countOf(look, 'locks'), 1)

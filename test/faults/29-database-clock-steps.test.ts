@@ -60,7 +60,7 @@ t.test('when the database’s clock steps, locks end early or late, and nothing 
   t.equal(codeOf(await ann.book(early)), 'LOCK_EXPIRED')
   t.match(
     await bob.client.request('book', {
-      lock: (bobs.result!['lock'] as { id: string }).id,
+      lock: (bobs.result!.lock as { id: string }).id,
       customer: { name: 'Bob' },
       requestId: 'b'
     }),

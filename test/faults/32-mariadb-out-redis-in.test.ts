@@ -37,7 +37,7 @@ t.test('without the database nothing is granted, and everything that is no promi
   }
   t.match(await ann.release(mine), { error: { code: 'STORE_UNAVAILABLE', retryable: true } })
   for (const visitor of [ann, bob]) {
-    await visitor.client.next('service', push => push['status'] === 'unavailable')
+    await visitor.client.next('service', push => push.status === 'unavailable')
   }
   t.equal((await fetch(`${one.url}/health`)).status, 503)
   t.equal(one.color(), 'green', 'Redis had no part in it')
@@ -48,7 +48,7 @@ t.test('without the database nothing is granted, and everything that is no promi
   t.equal(bob.sees(2), 'free')
 
   await server.restart()
-  for (const visitor of [ann, bob]) await visitor.client.next('service', push => push['status'] === 'normal')
+  for (const visitor of [ann, bob]) await visitor.client.next('service', push => push.status === 'normal')
   t.same(await world.rows(), before, 'the database knows all that was granted')
   t.equal(codeOf(await ann.book(mine)), 'ok', 'and the lock is still hers')
   for (const visitor of [ann, bob]) {

@@ -52,7 +52,7 @@ async function recovered(t: Test, parts: Awaited<ReturnType<typeof bothOut>>) {
   await until('Redis was filled from the database', async () =>
     ((await client.get(keys.slot(calendar, slot(1)))) ?? '').includes(':locked:')
   )
-  const filled = world.instances.reduce((sum, { service }) => sum + (service.counts()['resyncs'] ?? 0), 0)
+  const filled = world.instances.reduce((sum, { service }) => sum + (service.counts().resyncs ?? 0), 0)
   t.equal(filled > 0, true, 'by an instance that noticed')
   t.equal(codeOf(await insist(() => ann.book(mine))), 'ok')
   await screens(world, ann, bob)

@@ -41,7 +41,7 @@ t.test('who cannot reach the primary reads nothing and decides nothing', async t
   for (const ask of [ann.lock([2]), ann.lock([3]), ann.client.request('locks')]) {
     t.equal(codeOf(await ask), 'STORE_UNAVAILABLE')
   }
-  await until('its tail reads nothing either', () => one.service.counts()['tailFailed']! > 0)
+  await until('its tail reads nothing either', () => one.service.counts().tailFailed! > 0)
   t.equal(ann.sees(2), 'free', 'what it does not know it does not show')
   one.sqlProxy!.refuse(false)
   t.equal(codeOf(await insist(() => ann.lock([2], { requestId: 'two' }))), 'SLOT_UNAVAILABLE')

@@ -23,7 +23,7 @@ export class Visitor {
 
   private constructor(client: WsClient & { session: Record<string, unknown> }) {
     this.client = client
-    this.token = client.session['token'] as string
+    this.token = client.session.token as string
   }
 
   static async open(ws: string, token?: string): Promise<Visitor> {
@@ -33,7 +33,7 @@ export class Visitor {
   /** From here on the screen lives. */
   async watch(): Promise<this> {
     const { result } = await this.client.request('watch', { calendar, from: day, to: day })
-    this.#snapshot = result!['slots'] as SlotOnScreen[]
+    this.#snapshot = result!.slots as SlotOnScreen[]
     return this
   }
 
@@ -41,7 +41,7 @@ export class Visitor {
   get screen(): Map<SlotId, SlotOnScreen> {
     const screen = new Map(this.#snapshot.map(state => [state.slot, state]))
     for (const push of this.client.pushes('slots')) {
-      for (const state of push['slots'] as SlotOnScreen[]) {
+      for (const state of push.slots as SlotOnScreen[]) {
         if (state.ver > (screen.get(state.slot)?.ver ?? -1)) screen.set(state.slot, state)
       }
     }
@@ -95,7 +95,7 @@ export class Visitor {
   /** Ids of the live locks, as the service tells them. */
   async locks(): Promise<string[]> {
     const { result } = await this.client.request('locks')
-    return (result!['locks'] as LockView[]).map(lock => lock.id)
+    return (result!.locks as LockView[]).map(lock => lock.id)
   }
 }
 
@@ -103,5 +103,5 @@ export const codeOf = (answer: Answer): ErrorCode | 'ok' => (answer.ok ? 'ok' : 
 
 export function lockIn(answer: Answer): LockView {
   if (answer.result === undefined) throw new Error(`refused: ${JSON.stringify(answer.error)}`)
-  return answer.result['lock'] as LockView
+  return answer.result.lock as LockView
 }
