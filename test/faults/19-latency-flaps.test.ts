@@ -1,5 +1,6 @@
 import t from 'tap'
 import { StoreError } from '../../src/domain/errors.js'
+import type { LockView } from '../../src/protocol/schemas.js'
 import { until } from '../helpers/process.js'
 import { fill, laneWith, times, untilColor } from './redis-side.js'
 import { codeOf, type Instance, startWorld } from './world.js'
@@ -121,7 +122,7 @@ async function contend(
           if (holders[n]! > 1) overlaps += 1
           await new Promise(resolve => setTimeout(resolve, 5))
           holders[n]! -= 1
-          await visitor.release((answer.result as { lock: { id: string } }).lock)
+          await visitor.release((answer.result as { lock: LockView }).lock)
         }
       })
     )
