@@ -45,7 +45,7 @@ t.test('a sweep that finds a slot granted anew leaves it alone', async t => {
     t.equal(booked.status, 'BOOKED')
   }
   t.ok(between > 0, `in ${between} of ${rounds} rounds the grant came between its look and its act`)
-  await ann.untilScreenEquals(world.rows)
+  await ann.untilScreenEquals(world.rows, 30_000)
 })
 
 t.test('twin: a sweep by slot frees what was granted since it looked', async t => {

@@ -53,19 +53,27 @@ export class Visitor {
     return this.screen.get(slot(n))?.state
   }
 
-  /** Waits until the screen shows what the database has. */
+  /** Waits until the screen shows what the database has; fails with a slot in which they differ. */
   async untilScreenEquals(rows: () => Promise<Map<SlotId, SlotRow>>, boundMs?: number): Promise<void> {
+    let differs: [SlotRow, SlotOnScreen | undefined] | undefined
     await until(
       'the screen shows what the database has',
       async () => {
         const { screen } = this
         for (const row of (await rows()).values()) {
-          if (screen.get(row.slot)?.state !== row.state) return false
+          const shown = screen.get(row.slot)
+          if (shown?.state === row.state) continue
+          differs = [row, shown]
+          return false
         }
         return true
       },
       boundMs
-    )
+    ).catch(error => {
+      throw new Error(`the database and the screen: ${JSON.stringify(differs)}, ${this.client.close?.code}`, {
+        cause: error
+      })
+    })
   }
 
   lock(
