@@ -1,0 +1,65 @@
+import { CalendarDirectory } from '../../src/service/calendars.js'
+import type { Caller } from '../../src/service/caller.js'
+import { ChangesReader } from '../../src/service/changes.js'
+import { Hovers } from '../../src/service/hovers.js'
+import { SlotReader } from '../../src/service/reading.js'
+import { Selecting } from '../../src/service/selecting.js'
+import { viewerTag } from '../../src/service/viewer-tag.js'
+import { instance, sessionId } from './live-fixture.js'
+
+export const visitor = (name?: string): Caller => ({
+  session: name === undefined ? undefined : sessionId(name),
+  role: 'visitor',
+  calendars: undefined,
+  address: '127.0.0.1',
+  userAgent: undefined
+})
+export const day = '2026-01-15'
+export const today = { calendar: 'demo', from: day, to: day }
+
+export async function desk(
+  t: Parameters<typeof instance>[0],
+  parts: NonNullable<Parameters<typeof instance>[1]> = {}
+) {
+  const one = await instance(t, parts)
+  const { time } = one
+  const alone = parts.lane === undefined && parts.path === undefined
+  const calendars = new CalendarDirectory(one.store, time.monotonic)
+  const shared = { ...one, calendars, tagOf: viewerTag, clock: time, timers: time, alone }
+  const hovers = new Hovers(shared)
+  const reader = new SlotReader({ ...shared, hovers })
+  const changes = new ChangesReader({ ...shared, hovers, reader })
+  const selecting = new Selecting({ ...shared, limits: { selectionTtlMs: 10_000 } })
+  reader.start()
+  changes.start()
+  selecting.start()
+  t.teardown(async () => {
+    changes.stop()
+    await selecting.stop()
+    await reader.stop()
+  })
+  return {
+    ...one,
+    calendars,
+    reader,
+    changes,
+    selecting,
+    ...reader.handlers(),
+    ...changes.handlers(),
+    ...selecting.handlers()
+  }
+}
+
+export type Desk = Awaited<ReturnType<typeof desk>>
+
+export async function read(one: Desk, params: { from?: string; to?: string } = {}, caller = visitor()) {
+  const outcome = await one.readSlots(caller, { ...today, ...params })
+  if (!outcome.ok) throw new Error(outcome.refusal.message)
+  return outcome.value
+}
+
+export async function poll(one: Desk, params: { since?: string; wait?: number; to?: string } = {}) {
+  const outcome = await one.readChanges(visitor(), { ...today, ...params })
+  if (!outcome.ok) throw new Error(`${outcome.refusal.code} ${outcome.refusal.message}`)
+  return outcome.value
+}
