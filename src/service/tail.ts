@@ -117,11 +117,13 @@ export class Tail {
 
   /** One turn of both passes. Throws StoreError; what was not read then is read by the next. */
   async poll(): Promise<void> {
+    const startedAt = this.#clock.monotonic()
     if (!this.#feed.observed) {
       this.#forget()
+      // a pause counts from here too: who stands still between the first snapshot and the first reading misses as much
+      this.#lastPollEndedAt = startedAt
       return
     }
-    const startedAt = this.#clock.monotonic()
     const pausedMs = startedAt - (this.#lastPollEndedAt ?? startedAt)
     try {
       await this.#eagerPass()
