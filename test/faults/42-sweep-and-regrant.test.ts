@@ -1,4 +1,5 @@
 import t from 'tap'
+import { until } from '../helpers/process.js'
 import { sessionNamed } from '../service/service-world.js'
 import { newLock } from './redis-side.js'
 import { JumpingClock, Unguarded } from './sqlite-side.js'
@@ -22,6 +23,9 @@ t.test('a sweep that finds a slot granted anew leaves it alone', async t => {
   const { one, two } = world
   const ann = await (await one.visitor()).watch()
   const bob = sessionNamed('bob')
+  // the tail reaches back some seconds when it begins, and ten minutes are about to pass
+  await (await two.visitor()).locked([40])
+  await until('the tail has begun', () => ann.sees(40) === 'locked')
   let between = 0
   for (let n = 0; n < rounds; n++) {
     const hers = await ann.locked([n])
