@@ -35,17 +35,23 @@ t.test('a sweep that finds a slot granted anew leaves it alone', async t => {
     // both commit at the end of this turn; the sweep reads at once, so whatever is committed it has not seen
     for (let pause = 0; pause < n; pause++) await undefined
     const swept = await one.store.sweep(200)
-    t.equal((await grant).status, 'GRANTED')
+    const granted = await grant
+    // a busy machine may stand still for longer than a change is allowed to take
+    if (granted.status === 'LATE') continue
+    t.equal(granted.status, 'GRANTED')
     t.match(await world.row(n), { state: 'locked', token: request.lock, owner: bob })
     t.equal((await world.judge.readLock(hers.id as never))?.state, 'expired')
     const endedHers = swept.ended.some(lock => lock.id === hers.id)
     if (endedHers && !swept.rows.some(row => row.slot === slot(n))) between += 1
     const booking = newLock() as string as Parameters<typeof two.store.book>[0]['booking']
-    const booked = await two.store.book({
-      ...{ lock: request.lock, owner: bob, booking, fingerprint: 'f' },
-      customer: { name: 'Bob' },
-      ifStillFree: false
-    })
+    const book = () =>
+      two.store.book({
+        ...{ lock: request.lock, owner: bob, booking, fingerprint: 'f' },
+        customer: { name: 'Bob' },
+        ifStillFree: false
+      })
+    let booked = await book()
+    while (booked.status === 'LATE') booked = await book()
     t.equal(booked.status, 'BOOKED')
   }
   t.ok(between > 0, `in ${between} of ${rounds} rounds the grant came between its look and its act`)
