@@ -40,9 +40,6 @@ export interface SlotParts {
 export const parseCalendarId = (text: string): CalendarId | undefined =>
   NAME.test(text) ? (text as CalendarId) : undefined
 
-export const parseResourceId = (text: string): ResourceId | undefined =>
-  NAME.test(text) ? (text as ResourceId) : undefined
-
 export const parseLockId = (text: string): LockId | undefined =>
   OPAQUE_ID.test(text) ? (text as LockId) : undefined
 

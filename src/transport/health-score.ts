@@ -42,9 +42,9 @@ const lagSevereMs = 250
 export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; findings: Finding[] } {
   let score = 100
   const findings: Finding[] = []
-  const find = (costs: number, severity: Finding['severity'], what: string, todo: string): void => {
+  const find = (costs: number, severity: Finding['severity'], what: string, advice: string): void => {
     score -= costs
-    findings.push({ severity, what, do: todo })
+    findings.push({ severity, what, do: advice })
   }
   const { database, redis } = facts.services
   if (facts.status === 'unavailable') {
