@@ -238,19 +238,22 @@ t.test('when the clock of the database steps back, what it stamps with times gon
   t.equal(tail.steppedBack, 1)
 })
 
-t.test('it is noticed too when this process stood still before the first reading for who just came', async t => {
-  const { time, here, there } = await two(t)
-  there.feed.unwatch(demo)
-  const tail = tailOf(t, there, time)
-  tail.start()
-  await time.step(3_000)
-  there.feed.watch(demo)
-  await grant(here, 'a', [0], { silent: true })
-  time.freeze(20_000)
-  await time.step(1)
-  t.equal(there.screen.get(slot(0))?.state, 'locked')
-  t.equal(tail.snapshots, 1)
-})
+t.test(
+  'it is noticed too when this process stood still before the first reading for who just came',
+  async t => {
+    const { time, here, there } = await two(t)
+    there.feed.unwatch(demo)
+    const tail = tailOf(t, there, time)
+    tail.start()
+    await time.step(3_000)
+    there.feed.watch(demo)
+    await grant(here, 'a', [0], { silent: true })
+    time.freeze(20_000)
+    await time.step(1)
+    t.equal(there.screen.get(slot(0))?.state, 'locked')
+    t.equal(tail.snapshots, 1)
+  }
+)
 
 t.test('more changes than a reading holds are read on at once', async t => {
   const { time, here, there } = await two(t)
