@@ -1,0 +1,31 @@
+import type { ErrorCode } from '../../protocol/codes.js'
+import type { WireError } from '../../protocol/schemas.js'
+
+/**
+ * The contract's codes, and two that only a client can say. `UNREACHABLE`: there was no connection in time, and nothing
+ * was sent. `CLOSED`: `close()` was called.
+ */
+export type ClientErrorCode = ErrorCode | 'UNREACHABLE' | 'CLOSED'
+
+/** Why a promise of the client was not kept. Its members are those of the contract's `Error`. */
+export class SlotlockError extends Error {
+  override readonly name = 'SlotlockError'
+  readonly code: ClientErrorCode
+  /** The same request may succeed later. What is worth sending again at once has been, before you see this. */
+  readonly retryable: boolean
+  /** Milliseconds until then, where the server said. */
+  readonly retryAfterMs?: number
+  /** Of the server's log, not the one you chose. */
+  readonly requestId?: string
+  /** `conflicts` of SLOT_UNAVAILABLE, `fields` of INVALID_REQUEST, `limit` and `max` of LIMIT_EXCEEDED. */
+  readonly details?: WireError['details']
+
+  constructor(error: Omit<WireError, 'code'> & { code: ClientErrorCode }) {
+    super(error.message)
+    this.code = error.code
+    this.retryable = error.retryable
+    if (error.retryAfterMs !== undefined) this.retryAfterMs = error.retryAfterMs
+    if (error.requestId !== undefined) this.requestId = error.requestId
+    if (error.details !== undefined) this.details = error.details
+  }
+}
