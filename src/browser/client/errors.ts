@@ -1,6 +1,9 @@
 import type { ErrorCode } from '../../protocol/codes.js'
 import type { WireError } from '../../protocol/schemas.js'
 
+/** Where nobody said: of what only a client says, and a proxy. */
+const retryableCodes = new Set<string>(['BUSY', 'RATE_LIMITED', 'OUTCOME_UNKNOWN', 'UNREACHABLE'])
+
 /**
  * The contract's codes, and two that only a client can say. `UNREACHABLE`: there was no connection in time, and nothing
  * was sent. `CLOSED`: `close()` was called.
@@ -14,18 +17,25 @@ export class SlotlockError extends Error {
   /** The same request may succeed later. What is worth sending again at once has been, before you see this. */
   readonly retryable: boolean
   /** Milliseconds until then, where the server said. */
-  readonly retryAfterMs?: number
+  readonly retryAfterMs: number | undefined
   /** Of the server's log, not the one you chose. */
-  readonly requestId?: string
+  readonly requestId: string | undefined
   /** `conflicts` of SLOT_UNAVAILABLE, `fields` of INVALID_REQUEST, `limit` and `max` of LIMIT_EXCEEDED. */
-  readonly details?: WireError['details']
+  readonly details: WireError['details']
 
-  constructor(error: Omit<WireError, 'code'> & { code: ClientErrorCode }) {
-    super(error.message)
-    this.code = error.code
-    this.retryable = error.retryable
-    if (error.retryAfterMs !== undefined) this.retryAfterMs = error.retryAfterMs
-    if (error.requestId !== undefined) this.requestId = error.requestId
-    if (error.details !== undefined) this.details = error.details
+  constructor({
+    code,
+    message,
+    retryable = retryableCodes.has(code),
+    retryAfterMs,
+    requestId,
+    details
+  }: Omit<Partial<WireError>, 'code'> & { code: ClientErrorCode; message: string }) {
+    super(message)
+    this.code = code
+    this.retryable = retryable
+    this.retryAfterMs = retryAfterMs
+    this.requestId = requestId
+    this.details = details
   }
 }

@@ -1,8 +1,6 @@
-import type { Static } from 'typebox'
 import type { ResultOf } from '../../protocol/operations.js'
 import type {
   BookingView,
-  CalendarSummarySchema,
   LockView,
   SelectionView,
   ServiceStatus,
@@ -21,7 +19,7 @@ export type ViewerTag = string
 export type { ServiceStatus }
 export type Booking = BookingView
 export type Customer = BookingView['customer']
-export type CalendarInfo = Static<typeof CalendarSummarySchema>
+export type CalendarInfo = ResultOf<'listCalendars'>['calendars'][number]
 
 /**
  * When something that runs out is over, by `Clock.monotonic` of this client: `client.leftMs(it)` is what is left. It
@@ -75,18 +73,24 @@ export interface CalendarSnapshot {
   readonly error?: SlotlockError
 }
 
-/** What changed since the listener was last called. `all`: the days were read anew, so look at everything. */
+/**
+ * What changed since the listener was last called. `all`: the days were read anew, so look at everything. With nothing
+ * in it: the state or the error changed.
+ */
 export interface CalendarChange {
   readonly all: boolean
   readonly slots: ReadonlySet<SlotId>
   readonly selections: ReadonlySet<ViewerTag>
 }
 
-/** One calendar, some days of it, kept up to date until `close()`. */
+/**
+ * One calendar, some days of it, kept up to date until `close()`. `get` and `subscribe` are what React's
+ * useSyncExternalStore takes.
+ */
 export interface CalendarStore {
-  get(): CalendarSnapshot
+  readonly get: () => CalendarSnapshot
   /** Called after each change, with `get()` telling the new state already. Answers how to stop. */
-  subscribe(listener: (changed: CalendarChange) => void): () => void
+  readonly subscribe: (listener: (changed: CalendarChange) => void) => () => void
   /** Other days. What is known of them stays on show, the rest comes with the next answer. */
   setRange(from: string, to: string): void
   close(): void
@@ -119,11 +123,11 @@ export interface LockRequest {
   calendar: string
   slots: readonly SlotId[]
   /** How long it is to live; the server's default otherwise. */
-  ttlMs?: number
+  ttlMs?: number | undefined
   /** Id of a lock of this session: it is exchanged for the new one in one step, or nothing changes. */
-  replaces?: string
+  replaces?: string | undefined
   /** 1 to 64 characters; made up where you give none. The same one again gives the same lock, for 24 hours. */
-  requestId?: string
+  requestId?: string | undefined
 }
 
 export interface BookRequest {
@@ -131,8 +135,8 @@ export interface BookRequest {
   /** Any JSON of at most 2 KiB. */
   meta?: unknown
   /** After the lock's end: book all the same if nobody else has taken any of its slots. */
-  ifStillFree?: boolean
-  requestId?: string
+  ifStillFree?: boolean | undefined
+  requestId?: string | undefined
 }
 
 /** The part of `Storage` (as of localStorage) that is used. */
@@ -168,18 +172,18 @@ export interface ClientOptions {
   /** Of the server, `https://book.example`; a path in front of `/v1` is kept. */
   url: string
   /** Of a session that exists: one of `slotlock token` for staff. If it is refused, the session is a new visitor's. */
-  token?: string
+  token?: string | undefined
   /** Where the session's token is kept. Default: localStorage if there is one, and nowhere when `token` is given. */
-  storage?: TokenStorage | null
+  storage?: TokenStorage | null | undefined
   /** Default: the global one. Node 20 has none: pass that of `ws`, or the client polls. */
-  WebSocket?: SocketConstructor
+  WebSocket?: SocketConstructor | undefined
   /** Default: the global one. */
-  fetch?: typeof fetch
-  clock?: Clock
-  /** A number in [0, 1); for jitter and request ids' fallback. */
-  random?: () => number
+  fetch?: typeof fetch | undefined
+  clock?: Clock | undefined
+  /** A number in [0, 1); spreads reconnects. */
+  random?: (() => number) | undefined
   /** `polling`: never by WebSocket. Default `auto`. */
-  transport?: 'auto' | 'polling'
+  transport?: 'auto' | 'polling' | undefined
 }
 
 /** Messages of the contract that go by either transport, and what each is answered. */
