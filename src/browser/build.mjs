@@ -1,16 +1,44 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /**
  * What browsers are given, each a file of its own. The types beside them come from tsc, which checks what esbuild only
  * strips.
  */
-await build({
-  entryPoints: { 'client/index': 'src/browser/client/index.ts' },
+const shared = {
   outdir: 'dist',
   bundle: true,
-  format: 'esm',
   target: 'es2022',
   minify: true,
   sourcemap: true,
   logLevel: 'warning'
+}
+
+/** For `import`: the SDK, and the element's class with and without its registration. */
+await build({
+  ...shared,
+  entryPoints: {
+    'client/index': 'src/browser/client/index.ts',
+    'widget/index': 'src/browser/widget/define.ts',
+    'widget/element': 'src/browser/widget/slot-picker.ts'
+  },
+  format: 'esm'
 })
+
+/** For a script tag, with `type="module"` and without. */
+await build({
+  ...shared,
+  entryPoints: { 'widget/slot-picker': 'src/browser/widget/define.ts' },
+  format: 'iife',
+  sourcemap: false
+})
+
+cpSync('src/browser/demo', 'dist/demo', { recursive: true })
+
+// Once here instead of with every request.
+for (const file of ['client/index.js', 'widget/slot-picker.js']) {
+  const text = readFileSync(`dist/${file}`)
+  writeFileSync(`dist/${file}.br`, brotliCompressSync(text))
+  writeFileSync(`dist/${file}.gz`, gzipSync(text, { level: 9 }))
+}

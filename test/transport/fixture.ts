@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import type { CalendarId, SessionId, SlotId } from '../../src/domain/ids.js'
@@ -149,6 +150,7 @@ export async function serve(
   const metrics = new Metrics()
   const app = await buildTransport({
     settings: {
+      pagesFolder: resolve('dist'),
       version: '0.0.0-test',
       mode: 'embedded',
       limits: defaultLimits,

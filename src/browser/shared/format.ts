@@ -38,7 +38,12 @@ export class Formats {
       weekday: new Intl.DateTimeFormat(locale, { ...dates, weekday: 'short' }),
       day: new Intl.DateTimeFormat(locale, { ...dates, day: 'numeric' })
     }
-    this.#month = new Intl.DateTimeFormat(locale, { ...dates, day: 'numeric', month: 'short', year: 'numeric' })
+    this.#month = new Intl.DateTimeFormat(locale, {
+      ...dates,
+      day: 'numeric',
+      month: 'short',
+      year: 'numeric'
+    })
     this.#zoneName = new Intl.DateTimeFormat(locale, { ...at, timeZoneName: 'shortOffset' })
     this.#number = new Intl.NumberFormat(locale)
     this.#twoDigits = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2 })

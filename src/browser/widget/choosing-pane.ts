@@ -1,14 +1,14 @@
 import { html, type TemplateResult } from 'lit'
-import { type Zone } from '../shared/zone.js'
+import { fill } from '../shared/texts.js'
+import type { Zone } from '../shared/zone.js'
 import { bonesView, emptyView, footView, headView, periodView, stripView } from './choosing-view.js'
-import { type Cell, type CellState, freeByDate, type Light, paint, layOut, resourceOf, type Row, startOf } from './grid.js'
+import { type Cell, freeByDate, type Light, layOut, paint, resourceOf, startOf } from './grid.js'
 import { GridView, type Shown } from './grid-view.js'
 import { Hover } from './hover.js'
 import { datesOf, dayCountOf, type Period, periodAt, turned } from './period.js'
 import type { PickerSession } from './session.js'
 import { OfferedSlots, viewOf } from './slots.js'
 import { cellTime, type Language } from './words.js'
-import { fill } from '../shared/texts.js'
 
 /** Whom, which days, which time: all that a visitor chooses from, and what is chosen of it so far. */
 

@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import { classMap } from 'lit/directives/class-map.js'
+import { styleMap } from 'lit/directives/style-map.js'
 import { fill } from '../shared/texts.js'
 import { daysBetween, type Zone } from '../shared/zone.js'
 import { icons } from './icons.js'
@@ -17,7 +18,12 @@ export interface Named {
 }
 
 export function headView(
-  { name, resources, chosen, language }: {
+  {
+    name,
+    resources,
+    chosen,
+    language
+  }: {
     name: string
     resources: readonly Named[]
     chosen: string | undefined
@@ -72,7 +78,7 @@ export function periodView(
       <button class="button outlined" part="button" ?disabled=${first === today} @click=${() => turn(daysBetween(first, today))}>
         ${texts.today}
       </button>
-      <span class="turns" style="display: contents">
+      <span class="turns">
         <button
           class="square"
           part="button"
@@ -90,7 +96,13 @@ export function periodView(
 
 /** The days of a narrow widget: one of them is shown below. */
 export function stripView(
-  { dates, today, chosen, free, language }: {
+  {
+    dates,
+    today,
+    chosen,
+    free,
+    language
+  }: {
     dates: readonly string[]
     today: string
     chosen: string
@@ -101,7 +113,7 @@ export function stripView(
 ): TemplateResult {
   const { formats, texts } = language
   return html`
-    <div class="strip" role="group" aria-label=${texts.days} style="--columns: ${Math.min(7, dates.length)}">
+    <div class="strip" role="group" aria-label=${texts.days} style=${styleMap({ '--columns': Math.min(7, dates.length) })}>
       ${dates.map(date => {
         const count = free.get(date) ?? 0
         return html`
@@ -126,7 +138,7 @@ export function stripView(
 export function bonesView(columns: number, { texts }: Language): TemplateResult {
   const bones = Array.from({ length: 5 }, () => Array.from({ length: columns }))
   return html`
-    <div class="rows" style="--columns: ${columns}" aria-hidden="true">
+    <div class="rows" style=${styleMap({ '--columns': columns })} aria-hidden="true">
       ${bones.map(row => html`<div class="row">${row.map(() => html`<div class="bone"></div>`)}</div>`)}
     </div>
     <p class="visually-hidden">${texts.loading}</p>
@@ -156,7 +168,8 @@ export function footView(zone: Zone, nowMs: number, { texts, formats }: Language
     <footer class="foot" part="foot">
       <ul class="legend" part="legend">
         ${legend.map(
-          ([look, text]) => html`<li><span class="cell swatch ${look}" aria-hidden="true"></span>${texts[text]}</li>`
+          ([look, text]) =>
+            html`<li><span class="cell swatch ${look}" aria-hidden="true"></span>${texts[text]}</li>`
         )}
       </ul>
       <span class="zone">${icons.globe}${fill(texts.zone, { zone: name })}</span>

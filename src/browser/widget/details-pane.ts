@@ -11,7 +11,7 @@ import {
   problemsOf
 } from './form.js'
 import { icons } from './icons.js'
-import type { Customer } from './picker.js'
+import type { Customer } from './picker-types.js'
 import type { TextName } from './texts/en.js'
 import { clockView, type HoldShown } from './views.js'
 import { type Language, slotsInWords } from './words.js'
@@ -96,7 +96,10 @@ export class DetailsPane {
   #field({ name, required }: Field, problem: TextName | undefined, { texts }: Language): TemplateResult {
     const { type, autocomplete } = inputs[name]
     const onInput = (event: Event): void => {
-      this.#values = { ...this.#values, [name]: (event.target as HTMLInputElement | HTMLTextAreaElement).value }
+      this.#values = {
+        ...this.#values,
+        [name]: (event.target as HTMLInputElement | HTMLTextAreaElement).value
+      }
     }
     const describedBy = problem === undefined ? nothing : `${name}-problem`
     const invalid = problem === undefined ? nothing : 'true'

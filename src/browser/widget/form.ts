@@ -1,4 +1,4 @@
-import type { Customer } from './picker.js'
+import type { Customer } from './picker-types.js'
 import type { TextName } from './texts/en.js'
 
 /** The fields of the form, and what is wrong with what was typed into them. Pure. */
@@ -9,7 +9,12 @@ export type Values = Readonly<Record<FieldName, string>>
 export const noValues: Values = { name: '', email: '', phone: '', note: '' }
 
 /** Bounds of the contract; the inputs do not take more. */
-export const lengthMax: Readonly<Record<FieldName, number>> = { name: 200, email: 254, phone: 32, note: 2_000 }
+export const lengthMax: Readonly<Record<FieldName, number>> = {
+  name: 200,
+  email: 254,
+  phone: 32,
+  note: 2_000
+}
 
 export interface Field {
   readonly name: FieldName
@@ -19,7 +24,7 @@ export interface Field {
 /** `email* phone`: those fields beside the name, a star for what must be given. */
 export function fieldsOf(attribute: string): Field[] {
   const words = attribute.split(/[\s,]+/)
-  return fieldNames.flatMap(name => {
+  return fieldNames.flatMap((name): Field[] => {
     if (name === 'name') return [{ name, required: true }]
     if (words.includes(`${name}*`)) return [{ name, required: true }]
     return words.includes(name) ? [{ name, required: false }] : []

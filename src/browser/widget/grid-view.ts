@@ -1,13 +1,15 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import { classMap } from 'lit/directives/class-map.js'
 import { guard } from 'lit/directives/guard.js'
+import { styleMap } from 'lit/directives/style-map.js'
+import type { Zone } from '../shared/zone.js'
 import {
   type Cell,
   firstOf,
   freeByDate,
   type Layout,
-  layOut,
   type Light,
+  layOut,
   moved,
   nearest,
   type Position,
@@ -15,7 +17,6 @@ import {
   type Row
 } from './grid.js'
 import { cellInWords, cellTime, freeInWords, type Language } from './words.js'
-import type { Zone } from '../shared/zone.js'
 
 /**
  * Draws the grid and moves the focus in it. Rows that look as before are not touched, so a change costs its row.
@@ -107,7 +108,7 @@ export class GridView {
         part="grid"
         role="grid"
         aria-label=${label}
-        style="--columns: ${this.#layout.columns}"
+        style=${styleMap({ '--columns': this.#layout.columns })}
         @click=${this.#onClick}
         @keydown=${this.#onKeydown}
         @focusin=${this.#onFocusIn}
@@ -257,7 +258,9 @@ function cellTemplate(
     aria-selected=${state === 'mine'}
     aria-disabled=${unavailable.includes(state) ? 'true' : nothing}
     >${cellTime(cell, language.formats)}${
-      freeInMinutes === undefined ? nothing : html`<small>${language.formats.minutes(freeInMinutes * 60_000)}</small>`
+      freeInMinutes === undefined
+        ? nothing
+        : html`<small>${language.formats.minutes(freeInMinutes * 60_000)}</small>`
     }</div
   >`
 }

@@ -11,15 +11,8 @@ import type {
 } from '../client/index.js'
 import { addDays } from '../shared/zone.js'
 import { resourceOf, startOf } from './grid.js'
-import {
-  type Effect,
-  type Hold,
-  initial,
-  type PickerEvent,
-  type PickerState,
-  type Refused,
-  reduce
-} from './picker.js'
+import { initial, reduce } from './picker.js'
+import type { Effect, Hold, PickerEvent, PickerState, Refused } from './picker-types.js'
 
 /**
  * Carries out what the picker decides, and tells it what the client hears. No DOM: the element draws what it finds
@@ -37,10 +30,19 @@ export interface SessionHost {
 }
 
 /** What the page can say about the connection, the worst first. */
-export type Trouble = 'refusedHere' | 'noCalendar' | 'offline' | 'unreachable' | 'serviceUnavailable' | 'degraded'
+export type Trouble =
+  | 'refusedHere'
+  | 'noCalendar'
+  | 'offline'
+  | 'unreachable'
+  | 'serviceUnavailable'
+  | 'degraded'
 
 /** A connection that comes back within this is not worth a word. */
 export const troubleAfterMs = 1_500
+
+/** After the end of a hold so long is left to the server to say how it ended. */
+const timeUpAfterMs = 1_000
 
 export class PickerSession {
   readonly calendar: string
@@ -157,21 +159,19 @@ export class PickerSession {
   /** What a press on this slot means depends on what is known of it. `offered`: what is not listed is free. */
   press(slot: string, offered: boolean): void {
     const known = this.snapshot.slots.get(slot)
-    if (this.#state.hold?.slots.includes(slot)) return this.dispatch({ type: 'press', slot, look: 'mine' })
-    const taken =
-      known === undefined ? !offered : known.state === 'booked' || known.state === 'blocked'
-    if (taken || startOf(slot) <= this.nowMs()) return this.dispatch({ type: 'press', slot, look: 'taken' })
-    if (known?.state === 'locked' && this.leftMs(known) > 0 && known.by !== this.snapshot.you) {
-      const until = known.expiresAt
-      return this.dispatch({ type: 'press', slot, look: 'locked', ...(until === undefined ? {} : { until }) })
-    }
-    this.dispatch({ type: 'press', slot, look: 'free' })
+    const taken = known === undefined ? !offered : known.state === 'booked' || known.state === 'blocked'
+    if (this.#state.hold?.slots.includes(slot)) this.dispatch({ type: 'press', slot, look: 'mine' })
+    else if (taken || startOf(slot) <= this.nowMs()) this.dispatch({ type: 'press', slot, look: 'taken' })
+    else if (known?.state === 'locked' && this.leftMs(known) > 0 && known.by !== this.snapshot.you)
+      this.dispatch({ type: 'press', slot, look: 'locked', until: known.expiresAt })
+    else this.dispatch({ type: 'press', slot, look: 'free' })
   }
 
   /** Called about once a second while there is something that runs out. */
   tick(): void {
     const { hold } = this.#state
-    if (hold !== undefined && this.leftMs(hold) <= 0) this.dispatch({ type: 'timeUp' })
+    if (hold !== undefined && this.nowMs() >= hold.expiresAt + timeUpAfterMs)
+      this.dispatch({ type: 'timeUp' })
     this.#lookForWish()
   }
 
@@ -190,27 +190,33 @@ export class PickerSession {
     const client = this.#client
     switch (effect.do) {
       case 'lock':
-        return void this.#ask(
+        void this.#ask(
           client.lock({ calendar: this.calendar, slots: effect.slots, replaces: effect.replaces }),
           lock => ({ type: 'locked', lock: holdOf(lock) })
         )
+        break
       case 'extend':
-        return void this.#ask(client.extend(effect.lock), lock => ({ type: 'extended', lock: holdOf(lock) }))
+        void this.#ask(client.extend(effect.lock), lock => ({ type: 'extended', lock: holdOf(lock) }))
+        break
       case 'release':
-        return void this.#ask(client.release(effect.lock), () => ({ type: 'released' }))
+        void this.#ask(client.release(effect.lock), () => ({ type: 'released' }))
+        break
       case 'book':
         // Somebody who was typing when the time ran out gets it all the same, if nobody else wanted it.
-        return void this.#ask(
+        void this.#ask(
           client.book(effect.lock, { customer: effect.customer, ifStillFree: true }),
           (booking: BookingView) => ({ type: 'booked', booking })
         )
+        break
       case 'look':
-        return void this.#look()
+        void this.#look()
+        break
       case 'focus':
       case 'tell':
-        return this.#host.happened(effect)
+        this.#host.happened(effect)
+        break
       default:
-        return effect satisfies never
+        effect satisfies never
     }
   }
 
@@ -236,7 +242,8 @@ export class PickerSession {
   #concerns({ calendar, slots }: Lock): boolean {
     const { resource } = this.#host
     return (
-      calendar === this.calendar && (resource === undefined || slots.every(slot => resourceOf(slot) === resource))
+      calendar === this.calendar &&
+      (resource === undefined || slots.every(slot => resourceOf(slot) === resource))
     )
   }
 

@@ -5,14 +5,15 @@ import { isDate, type Zone, zoneOr } from '../shared/zone.js'
 import { ChoosingPane } from './choosing-pane.js'
 import { DetailsPane } from './details-pane.js'
 import { openLink } from './link.js'
-import type { Effect } from './picker.js'
+import type { Effect } from './picker-types.js'
 import { PickerSession, troubleAfterMs } from './session.js'
 import { Speech } from './speech.js'
 import { styles } from './styles.js'
+import { gridStyles } from './styles-grid.js'
 import { panels } from './styles-panels.js'
 import { fire, tell } from './tell.js'
 import { confirmationView, holdView, noticeView, troubleView } from './views.js'
-import { languageFor, type Language } from './words.js'
+import { type Language, languageFor } from './words.js'
 
 /**
  * Days and times of a slotlock calendar, live, in the visitor's time zone and language; a press on a time holds it, a
@@ -96,7 +97,7 @@ export class SlotPicker extends LitElement {
   /** Where the script came from, for a widget that names no server. */
   static scriptOrigin: string | undefined
 
-  static override readonly styles = [tokens, visuallyHidden, styles, panels]
+  static override readonly styles = [tokens, visuallyHidden, styles, gridStyles, panels]
   static override readonly properties = {
     server: {},
     calendar: {},
@@ -222,7 +223,8 @@ export class SlotPicker extends LitElement {
 
   protected override willUpdate(changed: PropertyValues): void {
     this.#learnLanguage()
-    if (changed.has('from')) this.#choosing.startAt(this.from !== null && isDate(this.from) ? this.from : undefined)
+    if (changed.has('from'))
+      this.#choosing.startAt(this.from !== null && isDate(this.from) ? this.from : undefined)
     this.#connect()
     const session = this.#session
     if (session === undefined) return
@@ -238,7 +240,12 @@ export class SlotPicker extends LitElement {
       rtl: directionOf(language.formats.locale) === 'rtl',
       hasFocus: this.shadowRoot?.activeElement?.classList.contains('cell') === true
     })
-    this.#speech.follow(session.state.notice, session.trouble(performance.now(), navigator.onLine), language, session)
+    this.#speech.follow(
+      session.state.notice,
+      session.trouble(performance.now(), navigator.onLine),
+      language,
+      session
+    )
   }
 
   /** The same object for as long as it is the same language, so that what was drawn in it stands. */
@@ -250,7 +257,12 @@ export class SlotPicker extends LitElement {
     this.#spokenFor = spokenFor
     const zone = zoneOr(this.timeZone)
     if (zone.name !== this.#zone.name) this.#zone = zone
-    this.#language = languageFor(locales.filter(locale => locale != null && locale !== ''), this.#zone, slotMs, this.texts)
+    this.#language = languageFor(
+      locales.filter((locale): locale is string => Boolean(locale)),
+      this.#zone,
+      slotMs,
+      this.texts
+    )
   }
 
   #connect(): void {
@@ -261,7 +273,12 @@ export class SlotPicker extends LitElement {
     this.#connectedTo = wanted
     this.#link = openLink(server, this.session)
     const element = this
-    const range = this.#choosing.rangeFrom(this.#zone, this.#link.client.serverNow(), this.days, this.#widthPx)
+    const range = this.#choosing.rangeFrom(
+      this.#zone,
+      this.#link.client.serverNow(),
+      this.days,
+      this.#widthPx
+    )
     this.#session = new PickerSession(this.#link.client, this.calendar, range, {
       get slotsMax() {
         return Math.max(1, element.slotsMax || 1)
@@ -383,7 +400,8 @@ export class SlotPicker extends LitElement {
     const session = this.#session
     if (session === undefined) return
     const { leftMs } = session.holdLeft()
-    const delayMs = leftMs > 0 ? (leftMs % 1_000) + 10 : session.status === 'live' ? 5_000 : troubleAfterMs
+    const seldomMs = session.status === 'live' ? 5_000 : troubleAfterMs
+    const delayMs = session.state.hold === undefined ? seldomMs : leftMs > 0 ? (leftMs % 1_000) + 10 : 300
     this.#timer = setTimeout(() => {
       session.tick()
       this.requestUpdate()

@@ -1,6 +1,6 @@
 import { fill } from '../shared/texts.js'
 import { Announcer } from './announcer.js'
-import type { Effect, Hold, Notice } from './picker.js'
+import type { Effect, Hold, Notice } from './picker-types.js'
 import type { Trouble } from './session.js'
 import { type Language, noticeInWords, slotsInWords, troubleInWords } from './words.js'
 

@@ -1,5 +1,5 @@
 import { resourceOf } from './grid.js'
-import type { Effect, Hold } from './picker.js'
+import type { Effect, Hold } from './picker-types.js'
 
 /** Tells the page; what each event carries is in the doc block of SlotPicker. */
 export function tell(element: HTMLElement, calendar: string, effect: Extract<Effect, { do: 'tell' }>): void {
@@ -14,15 +14,19 @@ export function tell(element: HTMLElement, calendar: string, effect: Extract<Eff
     case 'held':
     case 'extended':
     case 'released':
-      return fire(element, effect.event, lock(effect.hold))
+      fire(element, effect.event, lock(effect.hold))
+      break
     case 'lost':
-      return fire(element, 'lost', { ...lock(effect.hold), reason: effect.reason, message: effect.words })
+      fire(element, 'lost', { ...lock(effect.hold), reason: effect.reason, message: effect.words })
+      break
     case 'booked':
-      return fire(element, 'booked', { calendar, slots: effect.booking.slots, booking: effect.booking })
+      fire(element, 'booked', { calendar, slots: effect.booking.slots, booking: effect.booking })
+      break
     case 'taken':
-      return fire(element, 'taken', { calendar, slots: [...effect.slots], until: effect.until })
+      fire(element, 'taken', { calendar, slots: [...effect.slots], until: effect.until })
+      break
     default:
-      return effect satisfies never
+      effect satisfies never
   }
 }
 

@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit'
 import { fill } from '../shared/texts.js'
 import { resourceOf } from './grid.js'
 import { icons, ring } from './icons.js'
-import type { Hold, Notice, PickerState } from './picker.js'
+import type { Hold, Notice, PickerState } from './picker-types.js'
 import type { PickerSession, Trouble } from './session.js'
 import { type Language, noticeInWords, slotsInWords, troubleInWords } from './words.js'
 

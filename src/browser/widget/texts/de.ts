@@ -79,7 +79,8 @@ export const de: Texts = {
   connecting: 'Verbindung wird aufgebaut …',
   offline: 'Sie sind offline. Die Anzeige kann veraltet sein; sobald Sie zurück sind, geht es weiter.',
   offlineHolding: 'Sie sind offline. {slots} bleibt bis {until} Ihre Zeit.',
-  unreachable: 'Der Kalender ist gerade nicht erreichbar. Die Anzeige kann veraltet sein; wir versuchen es weiter.',
+  unreachable:
+    'Der Kalender ist gerade nicht erreichbar. Die Anzeige kann veraltet sein; wir versuchen es weiter.',
   unreachableHolding: 'Der Kalender ist gerade nicht erreichbar. {slots} bleibt bis {until} Ihre Zeit.',
   degraded: 'Ein Teil unseres Systems ruht. Alles funktioniert; Änderungen kommen vielleicht etwas später.',
   serviceUnavailable: 'Zurzeit kann nichts vorgemerkt oder gebucht werden. Wir versuchen es weiter.',

@@ -78,7 +78,8 @@ export const en = {
   connecting: 'Connecting…',
   offline: 'You are offline. What you see may be out of date; we go on as soon as you are back.',
   offlineHolding: 'You are offline. {slots} stays yours until {until}.',
-  unreachable: 'The calendar cannot be reached at the moment. What you see may be out of date; we keep trying.',
+  unreachable:
+    'The calendar cannot be reached at the moment. What you see may be out of date; we keep trying.',
   unreachableHolding: 'The calendar cannot be reached at the moment. {slots} stays yours until {until}.',
   degraded: 'Part of our system is resting. Everything works; updates may come a moment later.',
   serviceUnavailable: 'Times cannot be held or booked at the moment. We keep trying.',

@@ -79,7 +79,8 @@ export const es: Texts = {
   connecting: 'Conectando…',
   offline: 'Está sin conexión. Lo que ve puede no estar al día; seguimos en cuanto vuelva.',
   offlineHolding: 'Está sin conexión. {slots} sigue siendo suya hasta las {until}.',
-  unreachable: 'Ahora no se puede llegar al calendario. Lo que ve puede no estar al día; seguimos intentándolo.',
+  unreachable:
+    'Ahora no se puede llegar al calendario. Lo que ve puede no estar al día; seguimos intentándolo.',
   unreachableHolding: 'Ahora no se puede llegar al calendario. {slots} sigue siendo suya hasta las {until}.',
   degraded: 'Una parte de nuestro sistema descansa. Todo funciona, quizá con un pequeño retraso.',
   serviceUnavailable: 'Ahora no se puede retener ni reservar nada. Seguimos intentándolo.',

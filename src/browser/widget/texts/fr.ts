@@ -69,7 +69,8 @@ export const fr: Texts = {
   noLonger: 'Il ne peut pas être retenu plus longtemps. Réservez avant la fin du délai.',
   tooMany: 'Vous retenez déjà autant d’horaires que possible.',
   tooFast: 'C’était un peu rapide pour nous. Veuillez réessayer dans un instant.',
-  unavailable: 'Ce n’était pas possible à l’instant. Rien n’a été réservé ; veuillez réessayer dans un instant.',
+  unavailable:
+    'Ce n’était pas possible à l’instant. Rien n’a été réservé ; veuillez réessayer dans un instant.',
   unsure: 'La connexion a été coupée entre-temps. Nous vérifions ce qui est retenu pour vous.',
   failed: 'Cela n’a pas fonctionné. Veuillez choisir de nouveau.',
   take: 'Prendre',
@@ -79,7 +80,8 @@ export const fr: Texts = {
   connecting: 'Connexion…',
   offline: 'Vous êtes hors ligne. L’affichage peut dater ; nous reprenons dès votre retour.',
   offlineHolding: 'Vous êtes hors ligne. {slots} reste à vous jusqu’à {until}.',
-  unreachable: 'Le calendrier est injoignable pour le moment. L’affichage peut dater ; nous continuons d’essayer.',
+  unreachable:
+    'Le calendrier est injoignable pour le moment. L’affichage peut dater ; nous continuons d’essayer.',
   unreachableHolding: 'Le calendrier est injoignable pour le moment. {slots} reste à vous jusqu’à {until}.',
   degraded: 'Une partie de notre système est au repos. Tout fonctionne, avec parfois un léger retard.',
   serviceUnavailable: 'Rien ne peut être retenu ni réservé pour le moment. Nous continuons d’essayer.',
