@@ -1,17 +1,39 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 
 /**
  * What browsers are given, each a file of its own. The types beside them come from tsc, which checks what esbuild only
  * strips.
  */
+/** esbuild leaves template literals as they are, and the elements' HTML and CSS are in those. A line break stays one. */
+const smallTemplates = {
+  name: 'small-templates',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /browser.(widget|board|shared).*\.ts$/ }, async ({ path }) => {
+      let contents = (await readFile(path, 'utf8')).replace(/\n\s+/g, '\n')
+      for (const [literal, text] of contents.matchAll(/css`([^`$]*)`/g)) {
+        const { code } = await transform(text, {
+          loader: 'css',
+          minify: true,
+          target: 'es2022',
+          charset: 'utf8'
+        })
+        contents = contents.replace(literal, () => `css\`${code.trim().replaceAll('\\', '\\\\')}\``)
+      }
+      return { contents, loader: 'ts' }
+    })
+}
+
 const shared = {
   outdir: 'dist',
   bundle: true,
+  charset: 'utf8',
   target: 'es2022',
   minify: true,
   sourcemap: true,
+  plugins: [smallTemplates],
   logLevel: 'warning'
 }
 

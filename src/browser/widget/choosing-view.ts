@@ -1,5 +1,4 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { classMap } from 'lit/directives/class-map.js'
 import { styleMap } from 'lit/directives/style-map.js'
 import { fill } from '../shared/texts.js'
 import { daysBetween, type Zone } from '../shared/zone.js'
@@ -118,7 +117,7 @@ export function stripView(
         const count = free.get(date) ?? 0
         return html`
           <button
-            class=${classMap({ day: true, today: date === today })}
+            class="day ${date === today ? 'today' : ''}"
             part="day"
             aria-pressed=${date === chosen}
             aria-label="${formats.longDay(date)}, ${freeInWords(count, language)}"
@@ -126,7 +125,7 @@ export function stripView(
           >
             <span class="weekday">${formats.weekday(date)}</span>
             <span class="number">${formats.dayOfMonth(date)}</span>
-            <span class=${classMap({ dot: true, none: count === 0 })}></span>
+            <span class="dot ${count === 0 ? 'no' : ''}"></span>
           </button>
         `
       })}

@@ -1,5 +1,4 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { live } from 'lit/directives/live.js'
 import {
   customerOf,
   type Field,
@@ -117,7 +116,7 @@ export class DetailsPane {
                 aria-required=${required}
                 aria-invalid=${invalid}
                 aria-describedby=${describedBy}
-                .value=${live(this.#values[name])}
+                .value=${this.#values[name]}
                 @input=${onInput}
               ></textarea>`
             : html`<input
@@ -130,7 +129,7 @@ export class DetailsPane {
                 aria-required=${required}
                 aria-invalid=${invalid}
                 aria-describedby=${describedBy}
-                .value=${live(this.#values[name])}
+                .value=${this.#values[name]}
                 @input=${onInput}
               />`
         }

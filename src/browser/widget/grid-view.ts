@@ -1,5 +1,4 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { classMap } from 'lit/directives/class-map.js'
 import { guard } from 'lit/directives/guard.js'
 import { styleMap } from 'lit/directives/style-map.js'
 import type { Zone } from '../shared/zone.js'
@@ -135,7 +134,7 @@ export class GridView {
           ${dates.map(date => {
             const { formats } = language
             return html`
-              <div class=${classMap({ day: true, today: date === today })} part="day" role="columnheader">
+              <div class="day ${date === today ? 'today' : ''}" part="day" role="columnheader">
                 <span class="visually-hidden">${formats.longDay(date)},</span>
                 <span class="weekday" aria-hidden="true">${formats.weekday(date)}</span>
                 <span class="number" aria-hidden="true">${formats.dayOfMonth(date)}</span>

@@ -83,7 +83,7 @@ export const gridStyles = css`
     background: currentColor;
     color: var(--accent);
   }
-  .dot.none {
+  .dot.no {
     background: transparent;
   }
   .cell {

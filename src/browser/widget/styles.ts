@@ -255,14 +255,15 @@ export const styles = css`
     align-items: center;
     gap: 6px;
   }
-  .swatch {
-    width: 16px;
+  .cell.swatch {
+    width: 18px;
     height: 12px;
     min-height: 0;
+    cursor: inherit;
     border-radius: 4px;
     display: inline-block;
   }
-  .swatch.watched::after {
+  .cell.swatch.watched::after {
     width: 5px;
     height: 5px;
     inset-block-start: -3px;
