@@ -41,6 +41,8 @@ export type Trouble =
 /** A connection that comes back within this is not worth a word. */
 export const troubleAfterMs = 1_500
 
+/** So long before its end a hold offers to be extended. */
+export const lastMinuteMs = 60_000
 /** After the end of a hold so long is left to the server to say how it ended. */
 const timeUpAfterMs = 1_000
 
@@ -56,6 +58,8 @@ export class PickerSession {
   #downSinceMs: number | undefined
   /** The longest that was left of the present lock: the full ring. */
   #fullMs = 0
+  /** For which end of the hold more time was offered. */
+  #offeredAtEnd: number | undefined
 
   constructor(
     client: SlotlockClient,
@@ -77,14 +81,13 @@ export class PickerSession {
         this.#readInfo()
         host.changed()
       }),
-      client.on('lock', ({ lock, reason, expiring }) => {
+      client.on('lock', ({ lock, reason }) => {
         if (!this.#concerns(lock)) return
         this.dispatch({
           type: 'lock',
           lock: holdOf(lock),
           state: lock.state,
-          ...(reason === undefined ? {} : { reason }),
-          ...(expiring === undefined ? {} : { expiring })
+          ...(reason === undefined ? {} : { reason })
         })
       }),
       client.on('session', () => void this.#look())
@@ -172,7 +175,18 @@ export class PickerSession {
     const { hold } = this.#state
     if (hold !== undefined && this.nowMs() >= hold.expiresAt + timeUpAfterMs)
       this.dispatch({ type: 'timeUp' })
+    else if (hold !== undefined && this.#isLastMinute(hold)) {
+      this.#offeredAtEnd = hold.endsAt
+      this.dispatch({ type: 'lastMinute' })
+    }
     this.#lookForWish()
+  }
+
+  /** Once for each end that the hold has had; and not where there is no more time to be had. */
+  #isLastMinute(hold: Hold): boolean {
+    const leftMs = this.leftMs(hold)
+    const extendableMs = hold.extendableUntil - hold.expiresAt
+    return leftMs > 0 && leftMs <= lastMinuteMs && extendableMs > 1_000 && hold.endsAt !== this.#offeredAtEnd
   }
 
   dispatch(event: PickerEvent): void {
