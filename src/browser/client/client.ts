@@ -253,7 +253,7 @@ export class SlotlockClient {
   #connected(link: Link, session: Session, anew: boolean): void {
     this.#link = link
     if (anew) this.#locks.clear()
-    this.#locks.connected(link)
+    this.#locks.connected()
     for (const watcher of this.#watchers) watcher.connected(link)
     this.#hovers.connected()
     this.#events.session.tell(session)
@@ -261,7 +261,7 @@ export class SlotlockClient {
 
   #disconnected(): void {
     this.#link = undefined
-    this.#locks.connected(undefined)
+    this.#locks.connected()
     for (const watcher of this.#watchers) watcher.connected(undefined)
   }
 

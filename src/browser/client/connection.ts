@@ -242,7 +242,7 @@ export class Connection {
     for (;;) {
       const token = this.#parts.token.read()
       const outcome = await this.http.ask('hello')
-      if (this.status === 'closed' || this.#link instanceof SocketLink) return
+      if (this.closed || this.#link instanceof SocketLink) return
       if (outcome.status === 'ANSWERED') {
         if (this.#welcome(this.http, outcome.result as SessionView, token, outcome.sentAt)) return
       } else if (outcome.status === 'REFUSED') {
@@ -291,7 +291,7 @@ export class Connection {
       if (link === this.http) this.#dialLater(socketRetryMs(0, random))
       else this.#renewLater(session)
     }
-    if (link === this.http) this.#cancelHello = clock.after(helloEveryMs, () => void this.#greetByHttp())
+    if (link === this.http) this.#helloLater()
     this.time.learn(session.serverTime, sentAt)
     owner.changed()
     if (before !== link) before?.close()
@@ -314,26 +314,29 @@ export class Connection {
     return true
   }
 
-  /** Somebody answers, and wants no session of ours now. */
+  /** Somebody answers, and wants no session of ours now. What is in use goes on being used. */
   #refused(error: SlotlockError): void {
     this.error = error
-    this.#unlink()
-    this.#become('offline')
-    this.#wait({ code: closeCodes.overloaded, reconnectInMs: error.retryAfterMs })
+    if (this.#link === this.http) this.#helloLater()
+    this.#failed({ code: closeCodes.overloaded, reconnectInMs: error.retryAfterMs })
   }
 
-  /** An attempt that did not get as far as a hello. */
+  /** An attempt that did not get as far as a hello. Only one that says nothing may be one that was blocked. */
   #failed(ended: Ended): void {
     if (this.closed) return
-    this.#failures++
-    // What is in use goes on being used, and this was an attempt at something better.
+    if (ended.code === abnormal) this.#failures++
     if (this.#link !== undefined) this.#dialLater(socketRetryMs(this.#failures, this.#parts.random))
-    else if (this.#failures >= socketFailuresMax) void this.#greetByHttp()
+    else if (ended.code === abnormal && this.#failures >= socketFailuresMax) void this.#greetByHttp()
     else this.#wait(ended)
   }
 
   #wait(ended: Ended): void {
     this.#dialLater(reconnectDelayMs(ended, this.#attempt++, this.#parts.random))
+    if (this.#attempt > 1) this.#become('offline')
+  }
+
+  #helloLater(): void {
+    this.#cancelHello = this.#parts.clock.after(helloEveryMs, () => void this.#greetByHttp())
   }
 
   #dialLater(delayMs: number): void {

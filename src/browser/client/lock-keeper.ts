@@ -40,7 +40,8 @@ export class LockKeeper {
   readonly #ending = new Set<string>()
   #round = 0
   #tries = 0
-  #cancel = (): void => {}
+  #cancelRetry = (): void => {}
+  #cancelReread = (): void => {}
 
   constructor(parts: LockKeeperParts) {
     this.#parts = parts
@@ -57,11 +58,9 @@ export class LockKeeper {
     this.#parts.changed()
   }
 
-  connected(link: Link | undefined): void {
+  connected(): void {
     this.#tries = 0
-    this.#round++
-    this.#cancel()
-    if (link !== undefined) this.reread()
+    this.reread()
   }
 
   heard(view: LockView, countedFrom: number, more: Pick<LockChange, 'reason' | 'expiring'> = {}): Lock {
@@ -69,7 +68,7 @@ export class LockKeeper {
     const change = this.#locks.apply(view, countedFrom, this.#parts.clock.monotonic(), more)
     if (before !== this.live) this.#parts.changed()
     if (change !== undefined) this.#parts.told(change)
-    if (this.#round > 0) this.#rereadLater()
+    this.#rereadLater()
     return this.live.get(view.id) ?? { ...view, endsAt: countedFrom + view.expiresInMs }
   }
 
@@ -105,7 +104,8 @@ export class LockKeeper {
 
   reread(): void {
     this.#round++
-    this.#cancel()
+    this.#cancelRetry()
+    this.#cancelReread()
     const link = this.#parts.link()
     if (link !== undefined) void this.#ask(link, this.#round)
   }
@@ -126,19 +126,19 @@ export class LockKeeper {
       this.#rereadLater()
     } else {
       const delayMs = 200 + fullJitterMs(this.#tries++, this.#parts.random, 500, retryMsMax)
-      this.#cancel = this.#parts.clock.after(delayMs, () => this.reread())
+      this.#cancelRetry = this.#parts.clock.after(delayMs, () => this.reread())
     }
   }
 
   #rereadLater(): void {
     const { clock, link } = this.#parts
-    this.#cancel()
+    this.#cancelReread()
     const ends = [...this.live.values()].map(({ endsAt }) => endsAt + endGraceMs)
     if (link()?.kind === 'polling') ends.push(clock.monotonic() + pollEveryMs)
     if (ends.length === 0 || link() === undefined) return
     // One that is over and is not told to be over is asked for again and again, but not in a circle.
     const delayMs = Math.max(endGraceMs, Math.min(...ends) - clock.monotonic())
-    this.#cancel = clock.after(delayMs, () => this.reread())
+    this.#cancelReread = clock.after(delayMs, () => this.reread())
   }
 
   async #settle(lock: Lock): Promise<void> {

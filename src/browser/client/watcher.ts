@@ -142,7 +142,8 @@ export class Watcher implements CalendarStore {
     const outcome = await link.ask('changes', params, waitMs + answerWithinMs, this.#abort.signal)
     if (round !== this.#round) return
     if (outcome.status !== 'ANSWERED') {
-      this.#failed(outcome, () => void this.#poll(link, round, since))
+      // A cursor that is refused would be refused again: from the beginning, and soon.
+      this.#failed(outcome, () => void this.#read(link, round), false)
       return
     }
     this.#tries = 0
@@ -156,15 +157,15 @@ export class Watcher implements CalendarStore {
   }
 
   /** Tried again, and meanwhile said to be stale; where the next try would not do better, why is in `error`. */
-  #failed(outcome: Outcome, again: () => void): void {
+  #failed(outcome: Outcome, again: () => void, mayBeHopeless = true): void {
     const { model, random, suspect, renew } = this.#parts
     const error = outcome.status === 'REFUSED' ? outcome.error : undefined
     if (outcome.status === 'LOST' && this.#link?.kind === 'polling') suspect()
     if (error?.code === 'UNAUTHENTICATED' && this.#tries === 0) renew()
     this.#tell(model.setState('stale', error))
     const jitterMs = fullJitterMs(this.#tries++, random, 500, retryMsMax)
-    const hopeless = error !== undefined && !error.retryable && error.code !== 'UNAUTHENTICATED'
-    this.#again(hopeless ? rereadEveryMs : (error?.retryAfterMs ?? 200) + jitterMs, again)
+    const hopeless = error?.retryable === false && error.code !== 'UNAUTHENTICATED'
+    this.#again(mayBeHopeless && hopeless ? rereadEveryMs : (error?.retryAfterMs ?? 200) + jitterMs, again)
   }
 
   #tell(some: boolean, change: Partial<CalendarChange> = {}): void {
