@@ -143,27 +143,24 @@ t.test('the server’s clock is told whatever the machine’s own says', async t
   t.equal(wrong.client.serverNow(), serverTime)
 })
 
-t.test(
-  'listeners are told of status, service and session, and of every push, until they stop',
-  async t => {
-    const server = new ScriptedServer()
-    const { client, time } = startClient(t, server)
-    const statuses: string[] = []
-    const pushes: unknown[] = []
-    client.subscribe(() => statuses.push(`${client.status} ${client.service}`))
-    const stop = client.on('push', push => pushes.push(push.type))
-    let sessions = 0
-    client.on('session', () => sessions++)
-    await time.rest()
-    server.last.push({ type: 'service', status: 'degraded' })
-    server.last.push({ type: 'staff', calendar: 'demo', locks: [] })
-    stop()
-    server.last.push({ type: 'staff', calendar: 'demo', locks: [] })
-    t.strictSame([...new Set(statuses)], ['live normal', 'live degraded'])
-    t.strictSame(pushes, ['service', 'staff'])
-    t.equal(sessions, 1)
-  }
-)
+t.test('listeners are told of status, service and session, and of every push, until they stop', async t => {
+  const server = new ScriptedServer()
+  const { client, time } = startClient(t, server)
+  const statuses: string[] = []
+  const pushes: unknown[] = []
+  client.subscribe(() => statuses.push(`${client.status} ${client.service}`))
+  const stop = client.on('push', push => pushes.push(push.type))
+  let sessions = 0
+  client.on('session', () => sessions++)
+  await time.rest()
+  server.last.push({ type: 'service', status: 'degraded' })
+  server.last.push({ type: 'staff', calendar: 'demo', locks: [] })
+  stop()
+  server.last.push({ type: 'staff', calendar: 'demo', locks: [] })
+  t.strictSame([...new Set(statuses)], ['live normal', 'live degraded'])
+  t.strictSame(pushes, ['service', 'staff'])
+  t.equal(sessions, 1)
+})
 
 t.test('what comes and makes no sense changes nothing', async t => {
   const server = new ScriptedServer()
@@ -180,7 +177,7 @@ t.test('what comes and makes no sense changes nothing', async t => {
     '{"id":99,"ok":true}',
     '{"type":7}'
   ])
-    onmessage?.({ data })
+    onmessage?.({ data } as never)
   server.last.push({ type: 'of-a-later-version', anything: {} })
   await time.rest()
   t.equal(client.status, 'live')

@@ -58,13 +58,13 @@ export class ScriptedSocket implements SocketLike {
   }
 
   push(frame: object): void {
-    if (this.readyState === 1) this.onmessage?.({ data: JSON.stringify(frame) })
+    if (this.readyState === 1) this.onmessage?.({ data: JSON.stringify(frame) } as never)
   }
 
   /** Ended by the server, or by what is in between. */
   end(code = 1006): void {
     this.readyState = 3
-    this.onclose?.({ code, reason: '' })
+    this.onclose?.({ code, reason: '' } as never)
   }
 
   close(): void {
