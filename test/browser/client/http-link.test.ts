@@ -45,7 +45,7 @@ t.test('parameters go into the path, the query or the body, requestId and token 
       body: { slots: ['s'], ttlMs: 5 }
     },
     { method: 'GET', path: '/v1/calendars/demo/changes?from=f&wait=20', body: undefined },
-    { method: 'DELETE', path: '/v1/calendars/demo/selection', body: undefined }
+    { method: 'DELETE', path: '/v1/calendars/demo/selection', body: { slot: null } }
   ])
 })
 
