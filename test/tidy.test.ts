@@ -12,6 +12,9 @@ const layers: Record<string, readonly string[]> = {
   transport: ['domain', 'protocol', 'service']
 }
 
+/** Each room of the service, from the top down: a file may import from its own room and from those below. */
+const rooms = ['changing', 'upkeep', 'reading', 'live', 'lane', 'answers', 'callers', 'tools']
+
 /** Past this a file is asked whether it is still about one subject. */
 const linesMax = 420
 
@@ -23,6 +26,12 @@ const walk = (dir: string): string[] =>
 const layerOf = (file: string): string | undefined => {
   const first = relative('src', file).split('/')[0]!
   return first in layers ? first : undefined
+}
+
+/** Undefined: outside the service, or its `service.ts`, which puts the rooms together. */
+const roomOf = (file: string): number | undefined => {
+  const [layer, room, inside] = relative('src', file).split('/')
+  return layer !== 'service' || inside === undefined ? undefined : rooms.indexOf(room!)
 }
 
 const sources = walk('src').filter(file => file.endsWith('.ts'))
@@ -41,6 +50,18 @@ t.test('imports point one way: a layer knows only those below it', async t => {
         to !== undefined && (to === from || layers[from]!.includes(to)),
         `${file} may import ${relative('.', target)}`
       )
+    }
+  }
+})
+
+t.test('so do the rooms of the service', async t => {
+  for (const file of sources) {
+    const from = roomOf(file)
+    if (from === undefined) continue
+    t.not(from, -1, `${file} is in a room`)
+    for (const target of importsOf(file)) {
+      const to = roomOf(relative('.', target))
+      t.ok(to === undefined || to >= from, `${file} may import ${relative('.', target)}`)
     }
   }
 })

@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.js'
 import type { Limits } from '../domain/limits.js'
 import type { ServiceStatus, SessionView } from '../protocol/schemas.js'
-import type { Claims } from '../service/tokens.js'
+import type { Claims } from '../service/callers/tokens.js'
 import type { TokenSource } from './ports.js'
 
 /**

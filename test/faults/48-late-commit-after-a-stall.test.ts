@@ -12,7 +12,7 @@ import { patience, slot, startWorld } from './world.js'
  * What should follow: the tail notices that a reading took long and reads whatever is watched as a whole.
  *
  * Twin: the same late commit without a stall that could be noticed. No reading of changes will ever show it. (The two
- * windows by themselves, and a pause of our own process: test/service/tail.test.ts.)
+ * windows by themselves, and a pause of our own process: test/service/upkeep/tail.test.ts.)
  */
 
 const server = await MariadbServer.start()

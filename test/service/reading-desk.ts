@@ -1,10 +1,10 @@
-import { CalendarDirectory } from '../../src/service/calendars.js'
-import type { Caller } from '../../src/service/caller.js'
-import { ChangesReader } from '../../src/service/changes.js'
-import { Hovers } from '../../src/service/hovers.js'
-import { SlotReader } from '../../src/service/reading.js'
-import { Selecting } from '../../src/service/selecting.js'
-import { viewerTag } from '../../src/service/viewer-tag.js'
+import type { Caller } from '../../src/service/callers/caller.js'
+import { viewerTag } from '../../src/service/callers/viewer-tag.js'
+import { Selecting } from '../../src/service/changing/selecting.js'
+import { Hovers } from '../../src/service/live/hovers.js'
+import { CalendarDirectory } from '../../src/service/reading/calendars.js'
+import { ChangesReader } from '../../src/service/reading/changes.js'
+import { SlotReader } from '../../src/service/reading/reading.js'
 import { instance, sessionId } from './live-fixture.js'
 
 export const visitor = (name?: string): Caller => ({

@@ -4,7 +4,7 @@ import { OutcomeUnknown, StoreBusy, StoreContractError, StoreUnavailable } from 
 import { operations } from '../../src/protocol/operations.js'
 import { ProblemSchema } from '../../src/protocol/schemas.js'
 import { check } from '../../src/protocol/validate.js'
-import { done, refuse } from '../../src/service/refusal.js'
+import { done, refuse } from '../../src/service/answers/refusal.js'
 import { serve, slotId } from './fixture.js'
 
 interface Heard {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { CalendarId } from '../../src/domain/ids.js'
 import { closeCodes } from '../../src/protocol/codes.js'
-import { done, refuse } from '../../src/service/refusal.js'
+import { done, refuse } from '../../src/service/answers/refusal.js'
 import { calendarsPerConnectionMax, inFlightPerConnectionMax } from '../../src/transport/settings.js'
 import { until } from '../helpers/process.js'
 import { WsClient } from '../helpers/ws-client.js'
