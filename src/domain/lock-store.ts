@@ -133,8 +133,12 @@ export interface GrantRequest {
   ttlMs: number
   /** Hash of what was asked for; another one under the same `lock` id is MISMATCH. */
   fingerprint: string
-  /** One's own lock that gives way in the same step. */
+  /**
+   * One's own lock that gives way in the same step. If the two share a slot its life goes on in the new lock, which
+   * then ends with that life at the latest, however long a `ttlMs` was asked for.
+   */
   replaces?: LockId | undefined
+  lockLifeMaxMs: number
   locksMax: number
   lockedSlotsMax: number
   address?: string | undefined

@@ -227,6 +227,7 @@ export async function grant(
     slots: slots.map(slot),
     ttlMs: more.ttlMs ?? 600_000,
     fingerprint: 'f',
+    lockLifeMaxMs: 7_200_000,
     locksMax: 1_000,
     lockedSlotsMax: 1_000
   })

@@ -201,6 +201,7 @@ function lockRequest(
     // as given: a changed default does not make another request of it
     fingerprint: fingerprintOf({ calendar, slots, ttlMs: params.ttlMs, replaces }),
     replaces,
+    lockLifeMaxMs: limits.lockLifeMaxMs,
     locksMax: limits.locksPerSessionMax,
     lockedSlotsMax: limits.lockedSlotsPerSessionMax,
     address: caller.address,
