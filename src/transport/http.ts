@@ -53,9 +53,11 @@ async function ask(
   if (!identified.ok) return identified
   const params = paramsOf(spec, request)
   if (!params.ok) return params
+  const caller = identified.value
+  if (operation === 'readChanges') caller.left = request.signal
   return dispatcher.dispatch({
     operation,
-    caller: identified.value,
+    caller,
     params: params.value,
     face: 'http',
     requestId: request.id

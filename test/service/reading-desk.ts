@@ -58,8 +58,12 @@ export async function read(one: Desk, params: { from?: string; to?: string } = {
   return outcome.value
 }
 
-export async function poll(one: Desk, params: { since?: string; wait?: number; to?: string } = {}) {
-  const outcome = await one.readChanges(visitor(), { ...today, ...params })
+export async function poll(
+  one: Desk,
+  params: { since?: string; wait?: number; to?: string } = {},
+  left?: AbortSignal
+) {
+  const outcome = await one.readChanges({ ...visitor(), left }, { ...today, ...params })
   if (!outcome.ok) throw new Error(`${outcome.refusal.code} ${outcome.refusal.message}`)
   return outcome.value
 }

@@ -12,4 +12,6 @@ export interface Caller {
   /** For staff, who see where a lock came from. */
   address: string
   userAgent: string | undefined
+  /** Aborted when nobody listens for the answer any more. Only for what may take long. */
+  left?: AbortSignal | undefined
 }

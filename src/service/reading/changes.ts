@@ -30,6 +30,13 @@ const gatherMs = 15
 /** Different windows being read at once. */
 const readsMax = 256
 
+/** How long a poll may wait, and the signal that its client has hung up: then its place is for the next one. */
+interface Patience {
+  waitMs: number
+  left: AbortSignal | undefined
+}
+const noPatience: Patience = { waitMs: 0, left: undefined }
+
 type Answer = Outcome<ResultOf<'readChanges'>>
 type Window = Map<SlotId, SlotRow>
 
@@ -115,17 +122,17 @@ export class ChangesReader {
     const ageMs = this.#store.nowMs() - (cursor?.sinceMs ?? 0)
     if (cursor === undefined || ageMs < -cursorAheadMaxMs)
       return invalid('since', 'is no cursor of this service')
-    const waitMs = (params.wait ?? 0) * 1_000
+    const patience = { waitMs: (params.wait ?? 0) * 1_000, left: caller.left }
     if (cursor.range !== rangeDigestOf(range.value)) return await this.#everything(range.value)
-    if (ageMs > cursorAgeMaxMs) return await this.#everything(range.value, waitMs)
-    return await this.#since(range.value, cursor, waitMs)
+    if (ageMs > cursorAgeMaxMs) return await this.#everything(range.value, patience)
+    return await this.#since(range.value, cursor, patience)
   }
 
   /** The window is read first: what changes in between is in the snapshot and comes once more with the next poll. */
-  async #everything(range: DateRange, outageWaitMs = 0): Promise<Answer> {
+  async #everything(range: DateRange, inOutage = noPatience): Promise<Answer> {
     const sinceMs = this.#windowStart()
     const window = await this.#window(range, sinceMs).catch(ofOutage)
-    if (window === undefined) await this.#sitOut(range, outageWaitMs)
+    if (window === undefined) await this.#sitOut(range, inOutage)
     const [{ snapshot, current }, hovers] = await Promise.all([
       this.#reader.reading(range),
       this.#hovers.newest(range.calendar)
@@ -136,25 +143,25 @@ export class ChangesReader {
   }
 
   /** Until the feed brings something, which it does at the latest when what was given from memory is made good. */
-  async #sitOut(range: DateRange, waitMs: number): Promise<void> {
-    const waiter = this.#waiter(range, waitMs)
+  async #sitOut(range: DateRange, patience: Patience): Promise<void> {
+    const waiter = this.#waiter(range, patience)
     if (waiter === undefined) return
     this.#add(waiter)
     try {
-      await this.#wait(waiter, waitMs)
+      await this.#wait(waiter, patience)
     } finally {
       this.#remove(waiter)
     }
   }
 
   /** undefined: this poll does not wait. */
-  #waiter(range: DateRange, waitMs: number): Waiter | undefined {
+  #waiter(range: DateRange, { waitMs }: Patience): Waiter | undefined {
     if (waitMs <= 0 || this.#waiting >= waitingMax || this.#stopped) return undefined
     return { range, rows: new Map(), wake: undefined, news: false }
   }
 
-  async #since(range: DateRange, cursor: Cursor, waitMs: number): Promise<Answer> {
-    const waiter = this.#waiter(range, waitMs)
+  async #since(range: DateRange, cursor: Cursor, patience: Patience): Promise<Answer> {
+    const waiter = this.#waiter(range, patience)
     // From before the reading, so that nothing falls between the two.
     if (waiter !== undefined) this.#add(waiter)
     try {
@@ -170,7 +177,7 @@ export class ChangesReader {
       if (window === undefined) {
         return waiter === undefined
           ? await this.#everything(range)
-          : await this.#fromFeed(waiter, hoversKnown, cursor, waitMs)
+          : await this.#fromFeed(waiter, hoversKnown, cursor, patience)
       }
       // Cut off: what is behind the cut would never come.
       if (window.size >= rowsPerReadingMax) return await this.#everything(range)
@@ -180,7 +187,7 @@ export class ChangesReader {
         const slots = known ? [] : this.#states(window)
         return this.#answer(range, slots, hovers, { sinceMs, digest: digestOf(base), seq: cursor.seq })
       }
-      await this.#wait(waiter, waitMs)
+      await this.#wait(waiter, patience)
       const merged = new Map(base)
       for (const [slot, row] of waiter.rows) {
         if (row.ver > (merged.get(slot)?.ver ?? -1)) merged.set(slot, row)
@@ -197,9 +204,9 @@ export class ChangesReader {
   }
 
   /** The database is out: what the feed brings is all there is, and the window is left to the next poll. */
-  async #fromFeed(waiter: Waiter, hoversKnown: boolean, cursor: Cursor, waitMs: number): Promise<Answer> {
+  async #fromFeed(waiter: Waiter, hoversKnown: boolean, cursor: Cursor, patience: Patience): Promise<Answer> {
     if (!hoversKnown) waiter.news = true
-    await this.#wait(waiter, waitMs)
+    await this.#wait(waiter, patience)
     const hovers = await this.#hovers.newest(waiter.range.calendar)
     return this.#answer(waiter.range, this.#states(waiter.rows), hovers, cursor)
   }
@@ -237,22 +244,25 @@ export class ChangesReader {
     })
   }
 
-  async #wait(waiter: Waiter, waitMs: number): Promise<void> {
-    if (!waiter.news) await this.#wokenWithin(waiter, waitMs)
+  async #wait(waiter: Waiter, patience: Patience): Promise<void> {
+    if (!waiter.news) await this.#wokenWithin(waiter, patience)
     if (waiter.news && !this.#stopped) {
       waiter.wake = undefined
       await new Promise<void>(resolve => void this.#timers.after(gatherMs, resolve))
     }
   }
 
-  #wokenWithin(waiter: Waiter, waitMs: number): Promise<void> {
-    if (this.#stopped) return Promise.resolve()
+  #wokenWithin(waiter: Waiter, { waitMs, left }: Patience): Promise<void> {
+    if (this.#stopped || left?.aborted) return Promise.resolve()
     return new Promise(resolve => {
-      const cancel = this.#timers.after(waitMs, resolve)
-      waiter.wake = () => {
+      const wake = (): void => {
         cancel()
+        left?.removeEventListener('abort', wake)
         resolve()
       }
+      const cancel = this.#timers.after(waitMs, wake)
+      left?.addEventListener('abort', wake)
+      waiter.wake = wake
     })
   }
 

@@ -96,6 +96,23 @@ t.test('a poll that waits is answered by the feed, without another reading', asy
   t.same((await poll(one, { since: answer.cursor })).slots, [], 'and the cursor knows of it')
 })
 
+t.test('a poll whose client hangs up gives its place back at once', async t => {
+  const one = await desk(t)
+  const { cursor } = await poll(one)
+  const client = new AbortController()
+  const waiting = poll(one, { since: cursor, wait: 25 }, client.signal)
+  await one.time.step(1_000)
+  t.equal(one.changes.waiting, 1)
+  const { timers } = one.time
+  client.abort()
+  await waiting
+  t.equal(one.changes.waiting, 0)
+  t.notOk(one.feed.isWatched(demo), 'nothing is listened to for it any more')
+  t.equal(one.time.timers, timers - 1, 'and no timer runs')
+  const gone = await poll(one, { since: cursor, wait: 25 }, client.signal)
+  t.same(gone.slots, [], 'one that had hung up before it began to wait never waits')
+})
+
 t.test('a poll that waits in vain says so at the end, and goes on from there', async t => {
   const one = await desk(t)
   const { cursor } = await poll(one)
