@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
+import type { Clock } from '../../src/domain/clock.js'
 import type { CalendarId, SessionId, SlotId } from '../../src/domain/ids.js'
 import { defaultLimits } from '../../src/domain/limits.js'
 import type { LockRecord } from '../../src/domain/lock.js'
@@ -133,14 +134,16 @@ export interface Scene {
   settings?: Partial<TransportSettings>
   timing?: Partial<TransportTiming>
   logLevel?: string
+  clock?: Clock
 }
+
+const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
 /** A real server on a free loopback port; closed by the test's teardown. */
 export async function serve(
   t: { teardown(end: () => Promise<void>): void },
-  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug' }: Scene = {}
+  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug', clock = realClock }: Scene = {}
 ): Promise<Served> {
-  const clock = { now: () => Date.now(), monotonic: () => performance.now() }
   const secret = 'a secret that is long enough for a test'
   const tokens = new Tokens([secret], clock)
   const logged: string[] = []
