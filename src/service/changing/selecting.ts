@@ -133,12 +133,6 @@ export class Selecting {
     }
   }
 
-  /** The connection is gone; a session's other connection says again what it looks at. */
-  dropSelection(session: SessionId, calendar: CalendarId): void {
-    const known = this.#feed.selectionOf(calendar, this.#tagOf(session, calendar))
-    if (known !== undefined && known.slot !== null) this.#put(session, calendar, null)
-  }
-
   #hear(event: FeedEvent, origin: Origin): void {
     // The instance that granted the lock ends the hover for everybody; twenty saying so would be noise.
     if (event.kind !== 'slots' || origin !== 'here') return
