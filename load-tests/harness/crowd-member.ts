@@ -156,9 +156,15 @@ const handlers = {
     return slots.map(slot => Float64Array.from(visitors, visitor => visitor.lockedAt.get(slot) ?? Number.NaN))
   },
 
-  async differences({ fresh }: { fresh: SlotState[] }): Promise<string[][]> {
+  async differences({
+    fresh,
+    within
+  }: {
+    fresh: SlotState[]
+    within?: { from: string; to: string }
+  }): Promise<string[][]> {
     return visitors.map(({ picture, client }) =>
-      client.closed === undefined ? picture.differences(fresh) : [`closed: ${client.closed}`]
+      client.closed === undefined ? picture.differences(fresh, within) : [`closed: ${client.closed}`]
     )
   },
 

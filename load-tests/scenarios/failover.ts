@@ -46,6 +46,7 @@ interface Outage {
   shownOut: Float64Array
   resyncs: Resynced[]
   usedAgainMs: number
+  busy: Record<'quiet' | 'fault' | 'out' | 'back', number>
 }
 
 /** Redis goes, and nobody may notice more than a delay. */
@@ -101,10 +102,13 @@ async function run({ options, report, log }: Context): Promise<void> {
   theirs.close()
   await Promise.all([watching.end(), drains.end()])
   for (const fault of ['killed', 'frozen'] as const) figuresOf(report, fault, seen[fault])
+  const outages = [...seen.killed.values, ...seen.frozen.values]
+  const busyWhile = (phase: keyof Outage['busy']): number =>
+    outages.reduce((sum, outage) => sum + outage.busy[phase], 0)
   const busy = ours.asked.filter(({ code }) => code === 'BUSY').length
   report.figure({
     what: `locks refused as BUSY, of ${formatNumber(ours.asked.length)}`,
-    measured: String(busy),
+    measured: `${busy} (at the fault ${busyWhile('fault')}, while it is out ${busyWhile('out')}, when it is back ${busyWhile('back')})`,
     reference: `SQL only ${theirs.asked.filter(({ code }) => code === 'BUSY').length}`,
     target: '0',
     verdict: verdictOf(busy === 0, seen.killed.isVoid && seen.frozen.isVoid)
@@ -153,6 +157,8 @@ async function oneOutage(scene: Scene, fault: Fault): Promise<Outage> {
   )
   await checkPictures(scene)
 
+  const busyIn = (fromMs: number, toMs: number): number =>
+    ours.between(fromMs, toMs).filter(({ code }) => code === 'BUSY').length
   const shown = (fromMs: number, toMs: number) => shownMs(scene, ours.between(fromMs, toMs))
   const resyncFrom = Math.min(...resyncs.map(({ fromMs }) => fromMs))
   const resyncTo = Math.max(...resyncs.map(({ toMs }) => toMs))
@@ -173,6 +179,12 @@ async function oneOutage(scene: Scene, fault: Fault): Promise<Outage> {
     shownAtFault: await shown(faultAt - affectedMs, faultAt + outMs),
     shownOut: await shown(faultAt + outMs, faultAt + outageMs),
     resyncs,
+    busy: {
+      quiet: busyIn(startedAt, faultAt),
+      fault: busyIn(faultAt, faultAt + outMs),
+      out: busyIn(faultAt + outMs, backAt),
+      back: busyIn(backAt, Number.POSITIVE_INFINITY)
+    },
     usedAgainMs: (whenUsedAgain(cluster, backAt) ?? Number.NaN) - backAt
   }
 }
@@ -215,7 +227,7 @@ async function checkPictures({ cluster, watching, report, days }: Scene): Promis
   let looks = 0
   await cameTrue(async () => {
     const { slots } = await mustAsk<{ slots: SlotState[] }>(url)
-    const [pictures] = (await watching.all('differences', () => ({ fresh: slots }))).values
+    const [pictures] = (await watching.all('differences', () => ({ fresh: slots, within: days }))).values
     looks = pictures!.length
     wrong = pictures!.flat()
     return wrong.length === 0
