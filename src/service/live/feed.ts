@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { FastLane, LiveEvent } from '../../domain/fast-lane.js'
 import type { CalendarId, LockId, SessionId, ViewerTag } from '../../domain/ids.js'
@@ -293,7 +294,10 @@ export class LiveFeed {
       this.#messagesDropped += 1
       return
     }
-    const sent = this.#fastPath.attempt(message).finally(() => this.#messages.delete(sent))
+    // as with the slots, whoever made the change is answered first
+    const sent = nextTurn()
+      .then(() => this.#fastPath.attempt(message))
+      .finally(() => this.#messages.delete(sent))
     this.#messages.add(sent)
   }
 }

@@ -1,9 +1,10 @@
-import type { CalendarId } from '../../domain/ids.js'
+import { type CalendarId, parseSlotId } from '../../domain/ids.js'
 import type { LockStore } from '../../domain/lock-store.js'
 import type { SlotRow } from '../../domain/slot.js'
 
 /** What the store gives at most in one reading; see LockStore.readRange. */
 export const rowsPerReadingMax = 20_000
+const minuteMs = 60_000
 /** What has begun cannot be locked any more; a day leaves room for slots that last as long. */
 const pastMs = 86_400_000
 /** The last minute that a slot's name can spell, and one more. */
@@ -18,8 +19,9 @@ export const readWholeCalendar = (
 ): Promise<SlotRow[]> => readAllRows(store, calendar, store.nowMs() - pastMs, endMs)
 
 /**
- * All rows of a range. A reading that comes back full may have been cut off (a slot whose row is missing would look
- * free), and is done again in parts; most ranges take one.
+ * All rows of a range. A reading that comes back full may have been cut off in the middle of a minute (a slot whose
+ * row is missing would look free), so the next begins with that minute again. More slots in one minute than a reading
+ * holds are read as far as it goes.
  */
 export async function readAllRows(
   store: Pick<LockStore, 'readRange'>,
@@ -28,17 +30,16 @@ export async function readAllRows(
   toMs: number
 ): Promise<SlotRow[]> {
   const rows: SlotRow[] = []
-  const ranges: [fromMs: number, toMs: number][] = [[fromMs, toMs]]
-  for (let range = ranges.pop(); range !== undefined && rows.length < rowsMax; range = ranges.pop()) {
-    const [from, to] = range
-    const some = await store.readRange(calendar, from, to)
-    if (some.length < rowsPerReadingMax || to - from <= 60_000) {
-      for (const row of some) rows.push(row)
-      continue
-    }
-    // Rows crowd in the weeks to come, not in the year 6000: the near part is the smaller one.
-    const middle = from + Math.floor(Math.min((to - from) / 2, 366 * pastMs))
-    ranges.push([middle, to], [from, middle])
+  for (let from = fromMs; from < toMs && rows.length < rowsMax; ) {
+    const some = await store.readRange(calendar, from, toMs)
+    const lastMs = some.length < rowsPerReadingMax ? toMs : startOf(some.at(-1)!)
+    const next = lastMs > from ? lastMs : lastMs + minuteMs
+    let whole = some.length
+    while (whole > 0 && startOf(some[whole - 1]!) >= next) whole -= 1
+    for (let index = 0; index < whole; index++) rows.push(some[index]!)
+    from = next
   }
   return rows
 }
+
+const startOf = (row: SlotRow): number => parseSlotId(row.slot)?.startMs ?? Number.NaN

@@ -15,6 +15,9 @@ const calendarsWaitingMax = 10_000
 /** A calendar that was filled is not filled again sooner, however many requests say that it is empty. */
 const againAfterMs = 250
 
+/** What changed longer ago the tail has told, also while Redis was out. */
+const tellWithinMs = 10_000
+
 /** Whoever stops does not wait longer for what is under way: a store that stands still would hold the exit. */
 const stopBoundMs = 2_000
 
@@ -29,7 +32,9 @@ export interface ResyncLog {
  * has is a copy, and while it is half filled each gap costs one reading of the rows and no wrong answer.
  *
  * Asked by whoever met an empty calendar, and for every watched one when Redis came back or this instance had not
- * heard it for a while: then the rows are compared with what the screens were told, and what differs is told.
+ * heard it for a while: then what changed in the last seconds is compared with what the screens were told, and what
+ * differs is told. Not the rest: the tail tells every change within seconds, and a calendar of ten thousand locks would
+ * go to every screen and once more through Redis.
  */
 export class Resync {
   readonly #store: LockStore
@@ -172,7 +177,9 @@ export class Resync {
     try {
       const rows = read ?? (await readWholeCalendar(this.#store, calendar))
       if (this.#stopped) return
-      this.#feed.absorb({ rows, locks: [], selections: [] })
+      // a version is the time of its change in microseconds, or later
+      const sinceVer = (this.#store.nowMs() - tellWithinMs) * 1_000
+      this.#feed.absorb({ rows: rows.filter(row => row.ver >= sinceVer), locks: [], selections: [] })
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.#log.warn({ calendar, err: error }, `calendar ${calendar} could not be read again`)

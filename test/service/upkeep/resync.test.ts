@@ -27,7 +27,7 @@ import {
 type Test = Parameters<typeof instance>[0]
 /** Runs on from the morning of the fixture's slots: what has begun is not filled. */
 const shiftMs = startMs - Date.now()
-const clock = { now: () => Date.now() + shiftMs, monotonic: () => performance.now() }
+const dayClock = { now: () => Date.now() + shiftMs, monotonic: () => performance.now() }
 
 function logged() {
   const lines: { level: string; fields: object; message: string }[] = []
@@ -37,7 +37,8 @@ function logged() {
 }
 
 /** An instance over real Redis, and SQLite. */
-async function real(t: Test, url: string, path: string, onGapRead = true) {
+async function real(t: Test, url: string, path: string, onGapRead = true, laterMs = 0) {
+  const clock = { now: () => dayClock.now() + laterMs, monotonic: dayClock.monotonic }
   const store = await openSqliteStore(path, { clock })
   t.teardown(() => store.close())
   await store.migrate()
@@ -106,6 +107,23 @@ t.test('a Redis that came back empty is filled from the database', async t => {
       message: /^synced 2 locks of calendar demo in \d+ ms$/
     }
   ])
+})
+
+t.test('a calendar that is filled again goes to no screen a second time', async t => {
+  const server = await RedisServer.start(t)
+  const path = sharedDatabase(t)
+  const here = await real(t, server.url, path)
+  const there = await real(t, server.url, path)
+  await grant(here, 'a', [0])
+  const long = await real(t, server.url, path, true, 60_000)
+  long.feed.watch(demo)
+  there.feed.watch(demo)
+  for (const one of [there, long]) {
+    one.resync.request(demo)
+    await one.resync.idle()
+  }
+  t.equal(there.screen.size, 1, 'what changed just now may have been missed')
+  t.equal(long.screen.size, 0, 'what changed a minute ago has been told, by the tail if by nothing else')
 })
 
 for (const repaired of [true, false]) {
