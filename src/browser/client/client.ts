@@ -273,6 +273,10 @@ export class SlotlockClient {
         this.#locks.heard(lock, this.#connection.time.pushedAt(), more)
         break
       }
+      case 'session':
+        this.#connection.keepToken(push.token as string, push.expiresAt as number)
+        // A token is nobody's business, not even a listener's.
+        return
       case 'service':
         this.#connection.service = push.status as ServiceStatus
         this.#changed.tell()

@@ -15,8 +15,6 @@ export const socketFailuresMax = 2
 const stableMs = 10_000
 /** While polling, hello is said so often: it renews the token and tells how the service is. */
 export const helloEveryMs = 30_000
-/** So long before the session's end it is resumed on a new connection, which renews its token. */
-const renewBeforeMs = 600_000
 /** The wall clock ran on by so much more than the other one: the machine slept, and countdowns with it. */
 const sleptMs = 5_000
 /** Tokens refused, or given up for that of another tab, in one attempt. */
@@ -49,7 +47,7 @@ export interface ConnectionParts {
  * dials again; after two failures it says hello by HTTP, and if that works WebSockets are blocked and it is POLLING.
  * LIVE: pushes come. A socket that ends is dialled again, when the goodbye says or the close code suggests. POLLING:
  * the stores ask by HTTP; a socket is dialled beside that now and then, and takes over when its hello is answered. A
- * new connection always takes over from the old one rather than following it, so that a token is renewed without a gap.
+ * new connection takes over from the old one rather than following it.
  */
 export class Connection {
   readonly http: HttpLink
@@ -131,6 +129,13 @@ export class Connection {
     if (this.link === this.http) void this.#greetByHttp()
   }
 
+  /** The server gives out a fresh token in the second half of a session. */
+  keepToken(token: string, expiresAt: number): void {
+    this.#parts.token.keep(token)
+    if (this.session) this.session = { ...this.session, expiresAt }
+    this.#parts.owner.changed()
+  }
+
   /** The server says that the session is over. */
   renew(): void {
     const polling = this.link === this.http
@@ -200,7 +205,7 @@ export class Connection {
       }
     },
     beat: (socket: SocketLink): void => {
-      if (this.link === socket && (this.#slept() || this.#renewalDue())) this.#dial()
+      if (this.link === socket && this.#slept()) this.#dial()
     }
   }
 
@@ -276,12 +281,6 @@ export class Connection {
     if (before !== link) before?.close()
     if (before !== link || anew) owner.connected(link, session, anew)
     this.#wake()
-  }
-
-  /** Only a visitor's token is renewed; the others end when whoever gave them out said. */
-  #renewalDue(): boolean {
-    const { session } = this
-    return session?.role === 'visitor' && session.expiresAt - this.time.now() < renewBeforeMs
   }
 
   /** True: say hello without it. */
