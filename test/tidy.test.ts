@@ -16,6 +16,9 @@ const layers: Record<string, readonly string[]> = {
 /** What a browser is given of the protocol; the schemas are left out, and only their types are imported. */
 const bundledProtocol = 'src/protocol/codes.ts'
 
+/** Each room of the service, from the top down: a file may import from its own room and from those below. */
+const rooms = ['changing', 'upkeep', 'reading', 'live', 'lane', 'answers', 'callers', 'tools']
+
 /** Past this a file is asked whether it is still about one subject. */
 const linesMax = 420
 
@@ -27,6 +30,12 @@ const walk = (dir: string): string[] =>
 const layerOf = (file: string): string | undefined => {
   const first = relative('src', file).split('/')[0]!
   return first in layers ? first : undefined
+}
+
+/** Undefined: outside the service, or its `service.ts`, which puts the rooms together. */
+const roomOf = (file: string): number | undefined => {
+  const [layer, room, inside] = relative('src', file).split('/')
+  return layer !== 'service' || inside === undefined ? undefined : rooms.indexOf(room!)
 }
 
 const sources = walk('src').filter(file => file.endsWith('.ts'))
@@ -61,6 +70,18 @@ t.test('the browser takes types from the protocol, and of its code the codes alo
       const target = ours ? relative('.', resolve(dirname(file), from!)).replace(/\.js$/, '.ts') : from!
       const bundled = target.startsWith('src/browser/') || target === bundledProtocol
       t.ok(type !== undefined || bundled, `${file} takes more than types from ${target}`)
+    }
+  }
+})
+
+t.test('so do the rooms of the service', async t => {
+  for (const file of sources) {
+    const from = roomOf(file)
+    if (from === undefined) continue
+    t.not(from, -1, `${file} is in a room`)
+    for (const target of importsOf(file)) {
+      const to = roomOf(relative('.', target))
+      t.ok(to === undefined || to >= from, `${file} may import ${relative('.', target)}`)
     }
   }
 })

@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createConnection } from 'mysql2/promise'
 import type { CalendarDefinition } from '../../src/domain/calendar.js'
 import { OwnedProcess } from '../../test/helpers/process.js'
 import { atEnd, own } from './cleanup.js'
 import { mustAsk } from './http-client.js'
 import type { StoreSetup } from './options.js'
 import type { Report } from './report.js'
-import { startMariadb, startRedis } from './stores.js'
+import { type StartedRedis, startMariadb, startRedis } from './stores.js'
 import { cameTrue } from './time.js'
 import { openTruth, type Truth } from './truth.js'
 
@@ -23,20 +24,38 @@ export interface ClusterOptions {
   env?: Readonly<Record<string, string>>
 }
 
-export interface Cluster {
-  stores: StoreSetup
+/** Instances of slotlock that share their stores. */
+export interface Service {
   /** Per instance, `http://127.0.0.1:<port>`. */
   http: string[]
   /** Per instance, the WebSocket address. */
   ws: string[]
-  pids: { slotlock: number[]; redis: number[]; mariadb: number[] }
+  /** Of the instances. */
+  instancePids: number[]
   adminToken: string
+  truth: Truth
+  putCalendar(calendar: string, definition: Omit<CalendarDefinition, 'id'>): Promise<void>
+  /** Per instance, what it logged; of each log the last 64 KiB. */
+  logged(): LogEntry[][]
+}
+
+export interface LogEntry {
+  level: number
+  /** Epoch milliseconds. */
+  time: number
+  msg: string
+  [field: string]: unknown
+}
+
+export interface Cluster extends Service {
+  stores: StoreSetup
+  pids: { slotlock: number[]; redis: number[]; mariadb: number[] }
   redisUrl: string | undefined
+  /** To be killed, frozen and emptied. */
+  redis: StartedRedis | undefined
   mysqlUrl: string | undefined
   /** Temporary; for the reference's own files. */
   folder: string
-  truth: Truth
-  putCalendar(calendar: string, definition: Omit<CalendarDefinition, 'id'>): Promise<void>
 }
 
 const startWithinMs = 30_000
@@ -70,49 +89,96 @@ export async function startCluster({
   const mariadb = stores === 'embedded' ? undefined : await startMariadb(join(folder, 'mariadb'))
   if (mariadb !== undefined) atEnd(() => mariadb.process.kill())
   const redis = stores === 'redis' ? await startRedis(join(folder, 'redis')) : undefined
-  if (redis !== undefined) atEnd(() => redis.process.kill())
+  if (redis !== undefined) atEnd(() => redis.kill())
 
+  const embedded = join(folder, 'embedded')
+  const service = await startService({
+    cli,
+    report,
+    instances: stores === 'embedded' ? 1 : instances,
+    env: { ...(redis === undefined ? {} : { REDIS_URL: redis.url }), SLOTLOCK_DATA: embedded, ...env },
+    mysqlUrl: mariadb?.url,
+    openTruth: () =>
+      openTruth(
+        mariadb === undefined ? { kind: 'sqlite', folder: embedded } : { kind: 'mysql', url: mariadb.url }
+      )
+  })
+  return {
+    ...service,
+    stores,
+    pids: {
+      slotlock: service.instancePids,
+      redis: redis === undefined ? [] : [redis.pid],
+      mariadb: mariadb === undefined ? [] : [mariadb.process.pid]
+    },
+    redisUrl: redis?.url,
+    redis,
+    mysqlUrl: mariadb?.url,
+    folder
+  }
+}
+
+/**
+ * The same service without Redis, on a database of its own in the same server: what going without Redis costs can
+ * only be told beside one that never had it.
+ */
+export async function startSqlTwin(
+  cluster: Cluster,
+  { cli, instances, report }: Pick<ClusterOptions, 'cli' | 'instances' | 'report'>
+): Promise<Service> {
+  if (cluster.mysqlUrl === undefined) throw new Error('an embedded cluster has no twin')
+  const url = new URL(cluster.mysqlUrl)
+  const connection = await createConnection(url.href)
+  await connection.query('CREATE DATABASE slotlock_twin')
+  await connection.end()
+  url.pathname = '/slotlock_twin'
+  return startService({
+    cli,
+    report,
+    instances,
+    env: { SLOTLOCK_DATA: join(cluster.folder, 'twin') },
+    mysqlUrl: url.href,
+    openTruth: () => openTruth({ kind: 'mysql', url: url.href })
+  })
+}
+
+async function startService(parts: {
+  cli: string
+  instances: number
+  report: Report
+  mysqlUrl: string | undefined
+  env: Readonly<Record<string, string>>
+  openTruth: () => Promise<Truth>
+}): Promise<Service> {
+  const { cli, instances, report, mysqlUrl, env } = parts
   const environment: NodeJS.ProcessEnv = {
     ...withoutOurs(process.env),
     ...wideLimits,
     HOST: '127.0.0.1',
     PORT: '0',
-    SLOTLOCK_DATA: join(folder, 'embedded'),
     SLOTLOCK_SECRET: randomBytes(32).toString('hex'),
-    ...(mariadb === undefined ? {} : { MYSQL_URL: mariadb.url }),
-    ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
+    ...(mysqlUrl === undefined ? {} : { MYSQL_URL: mysqlUrl }),
     ...env
   }
-  if (mariadb !== undefined) runCli(cli, ['migrate'], environment)
-  const count = stores === 'embedded' ? 1 : instances
-  const processes = Array.from({ length: count }, () =>
+  if (mysqlUrl !== undefined) runCli(cli, ['migrate'], environment)
+  const processes = Array.from({ length: instances }, () =>
     own(new OwnedProcess(process.execPath, [cli, 'serve'], environment))
   )
   for (const process_ of processes) atEnd(() => endGently(process_))
+  const logged = (): LogEntry[][] => processes.map(process_ => entriesOf(process_.output))
   // before they are ended, which they would log as well
-  atEnd(() => noteWarnings(report, processes))
+  atEnd(() => noteWarnings(report, logged().flat()))
   const http = await Promise.all(processes.map(addressOf))
   const adminToken = runCli(cli, ['token', '--role', 'admin'], environment).trim()
-  const truth = await openTruth(
-    mariadb === undefined
-      ? { kind: 'sqlite', folder: join(folder, 'embedded') }
-      : { kind: 'mysql', url: mariadb.url }
-  )
+  const truth = await parts.openTruth()
   atEnd(() => truth.close())
   return {
-    stores,
     http,
     ws: http.map(url => `${url.replace('http', 'ws')}/v1/ws`),
-    pids: {
-      slotlock: processes.map(process_ => process_.pid),
-      redis: redis === undefined ? [] : [redis.process.pid],
-      mariadb: mariadb === undefined ? [] : [mariadb.process.pid]
-    },
+    instancePids: processes.map(process_ => process_.pid),
     adminToken,
-    redisUrl: redis?.url,
-    mysqlUrl: mariadb?.url,
-    folder,
     truth,
+    logged,
     putCalendar: async (calendar, definition) => {
       const url = `${http[0]}/v1/calendars/${calendar}`
       await mustAsk(url, { method: 'PUT', token: adminToken, body: definition })
@@ -121,18 +187,23 @@ export async function startCluster({
   }
 }
 
-/** A service that keeps its promises while its log complains is worth a look. Of each log, the last 64 KiB. */
-function noteWarnings(report: Report, processes: readonly OwnedProcess[]): void {
-  const counts = new Map<string, number>()
-  for (const line of processes.flatMap(process_ => process_.output.split('\n'))) {
-    let entry: { level?: number; msg?: string }
+/** pino's lines; what else a process prints is none of them. */
+function entriesOf(output: string): LogEntry[] {
+  return output.split('\n').flatMap(line => {
     try {
-      entry = JSON.parse(line) as typeof entry
+      return [{ level: 0, time: 0, msg: '', ...(JSON.parse(line) as object) }]
     } catch {
-      continue
+      return []
     }
-    if ((entry.level ?? 0) < warnLevel) continue
-    const text = (entry.msg ?? '').replace(/\d+/g, 'N')
+  })
+}
+
+/** A service that keeps its promises while its log complains is worth a look. */
+function noteWarnings(report: Report, entries: readonly LogEntry[]): void {
+  const counts = new Map<string, number>()
+  for (const { level, msg } of entries) {
+    if (level < warnLevel) continue
+    const text = msg.replace(/\d+/g, 'N')
     counts.set(text, (counts.get(text) ?? 0) + 1)
   }
   for (const [text, count] of counts) report.note(`logged ${count} times as a warning or worse: ${text}`)

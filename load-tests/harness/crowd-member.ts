@@ -15,6 +15,8 @@ interface Visitor {
   tag: string
   /** Slot → wall-clock time at which it was pushed as free. */
   freedAt: Map<string, number>
+  /** Slot → `nowMs()` at which it was first pushed as locked. */
+  lockedAt: Map<string, number>
 }
 
 const visitors: Visitor[] = []
@@ -33,20 +35,23 @@ const handlers = {
     const fresh: Omit<Visitor, 'client'>[] = Array.from({ length: args.count }, () => ({
       picture: new Picture(),
       tag: '',
-      freedAt: new Map()
+      freedAt: new Map(),
+      lockedAt: new Map()
     }))
     const clients = await openCrowd({
       urls: args.urls,
       count: args.count,
       ...(args.firstHost === undefined ? {} : { firstHost: args.firstHost }),
       ...(args.drain === undefined ? {} : { drain: args.drain }),
-      onPush: (index, push) => {
+      onPush: (index, push, atMs) => {
         const visitor = fresh[index]!
         if (push.type === 'selections') visitor.picture.applySelections(push.selections)
         if (push.type !== 'slots') return
         visitor.picture.apply(push.slots)
-        for (const { slot, state } of push.slots)
+        for (const { slot, state } of push.slots) {
           if (state === 'free') visitor.freedAt.set(slot, performance.timeOrigin + performance.now())
+          if (state === 'locked' && !visitor.lockedAt.has(slot)) visitor.lockedAt.set(slot, atMs)
+        }
       }
     })
     const opened = clients.map((client, index) => Object.assign(fresh[index]!, { client }))
@@ -146,9 +151,20 @@ const handlers = {
     return slots.map(slot => Float64Array.from(visitors, visitor => visitor.freedAt.get(slot) ?? Number.NaN))
   },
 
-  async differences({ fresh }: { fresh: SlotState[] }): Promise<string[][]> {
+  /** Per slot, when each visitor was told that it is locked; NaN for one who was not told. */
+  async lockedTimes({ slots }: { slots: string[] }): Promise<Float64Array[]> {
+    return slots.map(slot => Float64Array.from(visitors, visitor => visitor.lockedAt.get(slot) ?? Number.NaN))
+  },
+
+  async differences({
+    fresh,
+    within
+  }: {
+    fresh: SlotState[]
+    within?: { from: string; to: string }
+  }): Promise<string[][]> {
     return visitors.map(({ picture, client }) =>
-      client.closed === undefined ? picture.differences(fresh) : [`closed: ${client.closed}`]
+      client.closed === undefined ? picture.differences(fresh, within) : [`closed: ${client.closed}`]
     )
   },
 

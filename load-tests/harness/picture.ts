@@ -33,9 +33,10 @@ export class Picture {
 
   /**
    * Where this picture differs from a fresh read, at most `most` places. A free slot needs no version to be right:
-   * a calendar with an open grid does not list it at all.
+   * a calendar with an open grid does not list it at all. `within`: the days that the read was for; pushes bring the
+   * whole calendar's.
    */
-  differences(fresh: readonly SlotState[], most = 3): string[] {
+  differences(fresh: readonly SlotState[], within?: { from: string; to: string }, most = 3): string[] {
     const found: string[] = []
     const listed = new Set<string>()
     for (const truth of fresh) {
@@ -49,12 +50,18 @@ export class Picture {
       if (found.length >= most) return found
     }
     for (const seen of this.#slots.values()) {
-      if (seen.state === 'free' || listed.has(seen.slot)) continue
+      if (seen.state === 'free' || listed.has(seen.slot) || !isWithin(seen.slot, within)) continue
       found.push(`${seen.slot} is free, the watcher has ${spell(seen)}`)
       if (found.length >= most) break
     }
     return found
   }
+}
+
+/** By the date in the slot's name: good for calendars in UTC. */
+function isWithin(slot: string, days: { from: string; to: string } | undefined): boolean {
+  const date = slot.slice(slot.indexOf('/') + 1).slice(0, 10)
+  return days === undefined || (date >= days.from && date <= days.to)
 }
 
 const spell = (state: SlotState | undefined): string =>

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { Redis } from 'ioredis'
 import { createConnection } from 'mysql2/promise'
@@ -14,21 +14,55 @@ export interface StartedStore {
   process: OwnedProcess
 }
 
+/** One that a scenario may treat badly. */
+export interface StartedRedis {
+  url: string
+  pid: number
+  /** Gone, as when its machine loses power. */
+  kill(): Promise<void>
+  /** Accepts connections and never answers: what a client cannot tell from slowness. */
+  freeze(): void
+  thaw(): void
+  /** On the same port, knowing nothing. */
+  restartEmpty(): Promise<void>
+}
+
 const startWithinMs = 60_000
 
 /** As the README recommends it for production: everysec, and never evicting, because evicting drops locks. */
-export async function startRedis(folder: string): Promise<StartedStore> {
+export async function startRedis(folder: string): Promise<StartedRedis> {
   await mkdir(folder, { recursive: true })
   const port = await freePort()
-  const process_ = own(
-    new OwnedProcess(requireProgram('redis-server'), [
-      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
-      ...['--appendonly', 'yes', '--appendfsync', 'everysec'],
-      ...['--maxmemory', '256mb', '--maxmemory-policy', 'noeviction']
-    ])
-  )
   const url = `redis://127.0.0.1:${port}`
-  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => 50 })
+  const spawn = (): OwnedProcess =>
+    own(
+      new OwnedProcess(requireProgram('redis-server'), [
+        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
+        ...['--appendonly', 'yes', '--appendfsync', 'everysec'],
+        ...['--maxmemory', '256mb', '--maxmemory-policy', 'noeviction']
+      ])
+    )
+  let process_ = spawn()
+  await redisAnswers(url, process_)
+  return {
+    url,
+    get pid() {
+      return process_.pid
+    },
+    kill: () => process_.kill(),
+    freeze: () => process_.freeze(),
+    thaw: () => process_.thaw(),
+    async restartEmpty() {
+      await process_.kill()
+      await rm(join(folder, 'appendonlydir'), { recursive: true, force: true })
+      process_ = spawn()
+      await redisAnswers(url, process_)
+    }
+  }
+}
+
+async function redisAnswers(url: string, process_: OwnedProcess): Promise<void> {
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => 5 })
   client.on('error', () => {})
   try {
     const up = await cameTrue(
@@ -43,7 +77,6 @@ export async function startRedis(folder: string): Promise<StartedStore> {
   } finally {
     client.disconnect()
   }
-  return { url, process: process_ }
 }
 
 /** A fresh MariaDB with its durable defaults (a commit is on disk before it is answered) and nobody else's settings. */

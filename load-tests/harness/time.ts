@@ -33,3 +33,26 @@ export async function atRate(perSecond: number, forMs: number, send: (dueMs: num
   }
   await pause(start + forMs - nowMs())
 }
+
+/** The same until it is stopped; `stop` resolves when nothing more will be sent. */
+export function steadily(
+  perSecond: number,
+  send: (dueMs: number, index: number) => void
+): { stop(): Promise<void> } {
+  let stopped = false
+  const sending = (async () => {
+    const start = nowMs()
+    for (let index = 0; !stopped; index++) {
+      const due = start + (index * 1000) / perSecond
+      const wait = due - nowMs()
+      if (wait > 0.5) await pause(wait)
+      if (!stopped) send(due, index)
+    }
+  })()
+  return {
+    stop() {
+      stopped = true
+      return sending
+    }
+  }
+}

@@ -1,11 +1,13 @@
 import type { Scenario } from '../harness/scenario.js'
 import { clinicDay } from './clinic-day.js'
 import { expiryLag } from './expiry-lag.js'
+import { failover } from './failover.js'
 import { holdRace } from './hold-race.js'
 import { hoverStorm } from './hover-storm.js'
 import { httpLocks } from './http-locks.js'
 import { idleMemory } from './idle-memory.js'
 import { overlap } from './overlap.js'
+import { resync } from './resync.js'
 import { wsLock } from './ws-lock.js'
 
 export const scenarios: readonly Scenario[] = [
@@ -16,5 +18,7 @@ export const scenarios: readonly Scenario[] = [
   hoverStorm,
   expiryLag,
   clinicDay,
+  failover,
+  resync,
   idleMemory
 ]

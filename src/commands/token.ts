@@ -2,7 +2,7 @@ import { systemClock, tokensOf } from '../app.js'
 import { readConfig } from '../config.js'
 import { type CalendarId, parseCalendarId } from '../domain/ids.js'
 import { sessionTtlMs } from '../domain/limits.js'
-import type { Role } from '../service/caller.js'
+import type { Role } from '../service/callers/caller.js'
 import { options } from './arguments.js'
 import { UsageError } from './usage-error.js'
 

@@ -138,10 +138,6 @@ export class Grid {
     return day.date
   }
 
-  today(nowMs: number): LocalDate {
-    return this.dateOf(nowMs)
-  }
-
   #list(from: LocalDate, to: LocalDate): { slots: GridSlot[]; complete: boolean } {
     const slots: GridSlot[] = []
     if (this.definition.grid === 'open') return { slots, complete: true }

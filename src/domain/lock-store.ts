@@ -69,7 +69,7 @@ export interface LockStore {
    */
   sweep(locksMax: number): Promise<{ ended: LockRecord[]; rows: SlotRow[]; nextExpiryAt: number | undefined }>
 
-  /** All rows whose slot starts in [fromMs, toMs), free ones included for their version. At most 20,000. */
+  /** All rows whose slot starts in [fromMs, toMs), free ones included for their version, the earliest first. At most 20,000. */
   readRange(calendar: CalendarId, fromMs: number, toMs: number): Promise<SlotRow[]>
 
   /** The rows of these slots; a slot without a row is left out. */
@@ -133,8 +133,12 @@ export interface GrantRequest {
   ttlMs: number
   /** Hash of what was asked for; another one under the same `lock` id is MISMATCH. */
   fingerprint: string
-  /** One's own lock that gives way in the same step. */
+  /**
+   * One's own lock that gives way in the same step. If the two share a slot its life goes on in the new lock, which
+   * then ends with that life at the latest, however long a `ttlMs` was asked for.
+   */
   replaces?: LockId | undefined
+  lockLifeMaxMs: number
   locksMax: number
   lockedSlotsMax: number
   address?: string | undefined

@@ -17,7 +17,11 @@ export interface LockRecord {
   fence: number
   /** The version of the last change. */
   ver: number
-  /** Epoch milliseconds of the database's clock, like every time here. */
+  /**
+   * When its life began, by which `lockLifeMaxMs` is counted: at the grant, unless it replaced a lock that it shares a
+   * slot with. Then it goes on with the life of that one, or a chain of replacements would hold a slot for ever. Epoch
+   * milliseconds of the database's clock, like every time here.
+   */
   createdAt: number
   expiresAt: number
   /** Why staff revoked it. */

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import {
   CalendarIdSchema,
+  EpochMs,
   ErrorSchema,
   LockSchema,
   SelectionSchema,
@@ -65,6 +66,13 @@ export const pushes = {
     expiring: Type.Optional(Type.Boolean({ description: 'a warning: it ends in less than a minute' }))
   }),
   service: Type.Object({ type: Type.Literal('service'), status: ServiceStatusSchema }),
+  session: Type.Object(
+    { type: Type.Literal('session'), token: Type.String(), expiresAt: EpochMs },
+    {
+      description:
+        'a fresh token of the same session, in the second half of the old one: keep it in its place'
+    }
+  ),
   goodbye: Type.Object({
     type: Type.Literal('goodbye'),
     reason: Type.String(),

@@ -22,7 +22,7 @@ export const RequestIdSchema = Type.String({
 export const OpaqueIdSchema = Type.String({ minLength: 1, maxLength: 128 })
 const IssuedIdSchema = Type.String({ pattern: OPAQUE_ID_PATTERN })
 const TagSchema = Type.String({ description: 'public name of a session in this calendar' })
-const EpochMs = Type.Integer({ minimum: 0, description: 'epoch milliseconds' })
+export const EpochMs = Type.Integer({ minimum: 0, description: 'epoch milliseconds' })
 const DurationMs = Type.Integer({ minimum: 0, description: 'milliseconds from now' })
 
 export const ServiceStatusSchema = words(

@@ -3,31 +3,30 @@ import type { FastLane, LiveListener } from '../domain/fast-lane.js'
 import type { CalendarId } from '../domain/ids.js'
 import type { Limits } from '../domain/limits.js'
 import type { LockStore } from '../domain/lock-store.js'
-import { bookingHandlers } from './booking.js'
-import { calendarHandlers } from './calendar-handlers.js'
-import { CalendarDirectory } from './calendars.js'
-import { ChangesReader } from './changes.js'
-import { ExpiryWarnings } from './expiring.js'
-import { FastPath, type LaneHealth } from './fast-path.js'
-import { LiveFeed } from './feed.js'
-import { Gate } from './gate.js'
-import { Granting } from './granting.js'
-import { Hovers } from './hovers.js'
-import type { RandomBytes } from './ids.js'
-import { lockingHandlers } from './locking.js'
-import { Purge } from './purge.js'
-import { SlotReader } from './reading.js'
-import { type ProvableLane, RedisHealth, type RedisHealthChange } from './redis-health.js'
-import type { Handlers } from './refusal.js'
-import { Resync, type ResyncLog } from './resync.js'
-import { Selecting } from './selecting.js'
-import { SessionQueues } from './session-queues.js'
-import { staffHandlers } from './staff.js'
-import { ServiceMonitor } from './status.js'
-import { Sweep } from './sweep.js'
-import { Tail } from './tail.js'
-import { realTimers, type Timers } from './timers.js'
-import { viewerTag } from './viewer-tag.js'
+import type { Handlers } from './answers/refusal.js'
+import type { RandomBytes } from './callers/ids.js'
+import { viewerTag } from './callers/viewer-tag.js'
+import { bookingHandlers } from './changing/booking.js'
+import { calendarHandlers } from './changing/calendar-handlers.js'
+import { Gate } from './changing/gate.js'
+import { Granting } from './changing/granting.js'
+import { lockingHandlers } from './changing/locking.js'
+import { Selecting } from './changing/selecting.js'
+import { staffHandlers } from './changing/staff.js'
+import { FastPath, type LaneHealth } from './lane/fast-path.js'
+import { type ProvableLane, RedisHealth, type RedisHealthChange } from './lane/redis-health.js'
+import { LiveFeed } from './live/feed.js'
+import { Hovers } from './live/hovers.js'
+import { CalendarDirectory } from './reading/calendars.js'
+import { ChangesReader } from './reading/changes.js'
+import { SlotReader } from './reading/reading.js'
+import { realTimers, type Timers } from './tools/timers.js'
+import { ExpiryWarnings } from './upkeep/expiring.js'
+import { Purge } from './upkeep/purge.js'
+import { Resync, type ResyncLog } from './upkeep/resync.js'
+import { ServiceMonitor } from './upkeep/status.js'
+import { Sweep } from './upkeep/sweep.js'
+import { Tail } from './upkeep/tail.js'
 
 export type Lane = FastLane & ProvableLane
 
@@ -99,7 +98,6 @@ export function createService(parts: ServiceParts): Service {
   const resync = new Resync({ store, feed, fastPath, clock, log })
   const calendars = new CalendarDirectory(store, () => clock.monotonic())
   const gate = new Gate({ store, clock, timers })
-  const sessions = new SessionQueues(timers)
   const announcer = feed
   const granting = new Granting({
     store,
@@ -131,7 +129,6 @@ export function createService(parts: ServiceParts): Service {
         calendars,
         granting,
         gate,
-        sessions,
         announcer,
         limits,
         tagOf,

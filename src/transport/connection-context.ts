@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.js'
 import type { CalendarId } from '../domain/ids.js'
-import type { Caller } from '../service/caller.js'
+import type { Caller } from '../service/callers/caller.js'
 import type { BugLog, Dispatcher } from './dispatch.js'
 import type { Hub, Member } from './hub.js'
 import type { RateLimiter } from './limits.js'

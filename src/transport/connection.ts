@@ -4,10 +4,17 @@ import type { CalendarId } from '../domain/ids.js'
 import { type CloseCode, closeCodes } from '../protocol/codes.js'
 import { connectionMessages, type MessageId, type Push, type WireError } from '../protocol/index.js'
 import { check } from '../protocol/validate.js'
-import type { Caller } from '../service/caller.js'
-import type { Refusal } from '../service/refusal.js'
-import type { Claims } from '../service/tokens.js'
+import type { Refusal } from '../service/answers/refusal.js'
+import type { Caller } from '../service/callers/caller.js'
+import type { Claims } from '../service/callers/tokens.js'
 import type { ConnectionContext, ConnectionState, Peer } from './connection-context.js'
+import {
+  aboutToStop,
+  sessionOver,
+  tooManyCalendars,
+  tooManyInFlight,
+  tooManyMessages
+} from './connection-refusals.js'
 import { operationsByMessage, type ServedOperation } from './dispatch.js'
 import { textFrame, writeFrame } from './frame.js'
 import { greet } from './greeting.js'
@@ -16,10 +23,8 @@ import { MessageLimit } from './limits.js'
 import { type Message, readMessage } from './message.js'
 import { type Changes, Outbox, type OutboxBound, type OutboxOwner } from './outbox.js'
 import { internal, invalidFields, wireErrorOf } from './problem.js'
-import { calendarsPerConnectionMax, inFlightPerConnectionMax } from './settings.js'
+import { inFlightPerConnectionMax } from './settings.js'
 
-/** How soon who meets a bound of this connection may try again. */
-const busyRetryAfterMs = 100
 const closeReasonBytesMax = 123
 
 /**
@@ -108,12 +113,7 @@ export class Connection implements Peer, OutboxOwner {
       return
     }
     if (verdict.verdict === 'REFUSED') {
-      const { retryAfterMs } = verdict
-      this.#refuse(message.id, {
-        code: 'RATE_LIMITED',
-        message: 'Too many messages on this connection',
-        retryAfterMs
-      })
+      this.#refuse(message.id, tooManyMessages(verdict.retryAfterMs))
       return
     }
     this.#take(message)
@@ -139,7 +139,7 @@ export class Connection implements Peer, OutboxOwner {
         return
       case 'OPENING':
         this.#early ??= []
-        if (this.#early.length >= inFlightPerConnectionMax) this.#refuseBusy(message.id)
+        if (this.#early.length >= inFlightPerConnectionMax) this.#refuse(message.id, tooManyInFlight)
         else this.#early.push(message)
         return
       case 'OPEN':
@@ -206,23 +206,15 @@ export class Connection implements Peer, OutboxOwner {
       return
     }
     if (this.#claims !== undefined && this.#claims.expiresAt <= this.#context.clock.now()) {
-      this.#refuse(id, {
-        code: 'UNAUTHENTICATED',
-        message: 'The session is over: connect again for a new one'
-      })
+      this.#refuse(id, sessionOver)
       return
     }
     if (this.#farewell !== undefined) {
-      const { reconnectInMs } = this.#farewell
-      this.#refuse(id, {
-        code: 'BUSY',
-        message: 'This server is about to stop',
-        retryAfterMs: Math.ceil(reconnectInMs)
-      })
+      this.#refuse(id, aboutToStop(this.#farewell.reconnectInMs))
       return
     }
     if (this.#inFlight >= inFlightPerConnectionMax) {
-      this.#refuseBusy(id)
+      this.#refuse(id, tooManyInFlight)
       return
     }
     this.#inFlight++
@@ -237,11 +229,7 @@ export class Connection implements Peer, OutboxOwner {
   async #request(message: Message, operation: ServedOperation): Promise<void> {
     const calendar = interestOf(operation, message.params, this.#claims?.calendars)
     if (calendar !== undefined && !this.#beginInterest(operation, calendar)) {
-      this.#refuse(message.id, {
-        code: 'LIMIT_EXCEEDED',
-        message: 'Too many calendars on one connection',
-        details: { limit: 'calendarsPerConnection', max: calendarsPerConnectionMax }
-      })
+      this.#refuse(message.id, tooManyCalendars)
       return
     }
     const requestId = this.#context.newRequestId()
@@ -309,11 +297,6 @@ export class Connection implements Peer, OutboxOwner {
     if (this.#state === 'GREETING') this.leave(closeCodes.policy, 'no hello')
   }
 
-  #refuseBusy(id: MessageId): void {
-    const message = `${inFlightPerConnectionMax} requests of this connection are on their way already`
-    this.#refuse(id, { code: 'BUSY', message, retryAfterMs: busyRetryAfterMs })
-  }
-
   #bug(message: Message, error: unknown): void {
     const requestId = this.#context.newRequestId()
     this.#context.log.error(
@@ -367,6 +350,18 @@ export class Connection implements Peer, OutboxOwner {
     }
     this.#pingsMissed++
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()
+    if (this.#state === 'OPEN') this.#renewSession()
+  }
+
+  /** A token is renewed at hello, and a page that stays open says hello once: it would be nobody after a day. */
+  #renewSession(): void {
+    const renewed = this.#claims && this.#context.sessions.renewed(this.#claims)
+    if (renewed === undefined) return
+    this.#claims = renewed.claims
+    const { token, claims } = renewed
+    const push: Push = { type: 'session', token, expiresAt: claims.expiresAt }
+    this.outbox.send(textFrame(JSON.stringify(push)))
+    this.#context.metrics.pushes.inc({ type: 'session' })
   }
 
   pong(): void {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errorCodes } from '../protocol/codes.js'
 import { type OperationSpec, operations } from '../protocol/operations.js'
-import type { Refusal } from '../service/refusal.js'
+import type { Refusal } from '../service/answers/refusal.js'
 import { internal, problemOf } from './problem.js'
 
 /** Every answer that is not what was asked for has one shape, also those that no operation ever saw. */

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type OperationName, type OperationSpec, operations } from '../protocol/operations.js'
 import { coerceQuery } from '../protocol/validate.js'
-import type { Caller } from '../service/caller.js'
-import type { Outcome, Refusal } from '../service/refusal.js'
+import type { Outcome, Refusal } from '../service/answers/refusal.js'
+import type { Caller } from '../service/callers/caller.js'
 import type { Dispatcher, ServedOperation } from './dispatch.js'
 import { sendRefusal } from './http-errors.js'
 import type { RateLimiter } from './limits.js'
@@ -53,9 +53,11 @@ async function ask(
   if (!identified.ok) return identified
   const params = paramsOf(spec, request)
   if (!params.ok) return params
+  const caller = identified.value
+  if (operation === 'readChanges') caller.left = request.signal
   return dispatcher.dispatch({
     operation,
-    caller: identified.value,
+    caller,
     params: params.value,
     face: 'http',
     requestId: request.id

@@ -1,7 +1,7 @@
 import type { CalendarId, SessionId } from '../domain/ids.js'
 import type { LockRecord } from '../domain/lock.js'
 import type { Push, ServiceStatus } from '../protocol/index.js'
-import type { FeedEvent } from '../service/feed.js'
+import type { FeedEvent } from '../service/live/feed.js'
 import { textFrame } from './frame.js'
 import type { Metrics } from './metrics.js'
 import { type Changes, keepNewestRow, keepNewestSelection, noChanges, type Outbox } from './outbox.js'

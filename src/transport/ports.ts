@@ -1,8 +1,8 @@
 import type { LockRecord } from '../domain/lock.js'
 import type { Selection, SlotRow } from '../domain/slot.js'
 import type { LockView, SelectionView, ServiceStatus, SlotState } from '../protocol/schemas.js'
-import type { FeedEvent, LiveFeed } from '../service/feed.js'
-import type { Tokens } from '../service/tokens.js'
+import type { Tokens } from '../service/callers/tokens.js'
+import type { FeedEvent, LiveFeed } from '../service/live/feed.js'
 
 /** What the transport needs of the layers below it, as narrow as it needs it. */
 

@@ -1,7 +1,7 @@
 import { errorCodes } from '../protocol/codes.js'
 import type { Problem, WireError } from '../protocol/schemas.js'
 import type { FieldProblem } from '../protocol/validate.js'
-import type { Refusal } from '../service/refusal.js'
+import type { Refusal } from '../service/answers/refusal.js'
 
 /** How a refusal looks on the wire: the same members on both faces, and on HTTP those of RFC 9457 beside them. */
 

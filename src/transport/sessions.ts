@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.js'
 import type { Limits } from '../domain/limits.js'
 import type { ServiceStatus, SessionView } from '../protocol/schemas.js'
-import type { Claims } from '../service/tokens.js'
+import type { Claims } from '../service/callers/tokens.js'
 import type { TokenSource } from './ports.js'
 
 /**
@@ -30,12 +30,17 @@ export class Sessions {
     return { view: this.#view(token, claims, false), claims }
   }
 
-  /** The same session; in the second half of its life with a fresh token, so that who stays is not thrown out. */
   resume(token: string, claims: Claims): { view: SessionView; claims: Claims } {
-    if (!this.#tokens.renewalDue(claims)) return { view: this.#view(token, claims, true), claims }
-    const renewed = this.#tokens.renew(claims)
-    const longer: Claims = { ...claims, issuedAt: this.#clock.now(), expiresAt: renewed.expiresAt }
-    return { view: this.#view(renewed.token, longer, true), claims: longer }
+    const renewed = this.renewed(claims) ?? { token, claims }
+    return { view: this.#view(renewed.token, renewed.claims, true), claims: renewed.claims }
+  }
+
+  /** A fresh token of the same session, in the second half of the old one's life, so that who stays is not thrown out. */
+  renewed(claims: Claims): { token: string; claims: Claims } | undefined {
+    const nowMs = this.#clock.now()
+    if (!this.#tokens.renewalDue(claims) || nowMs >= claims.expiresAt) return undefined
+    const { token, expiresAt } = this.#tokens.renew(claims)
+    return { token, claims: { ...claims, issuedAt: nowMs, expiresAt } }
   }
 
   #view(token: string, { session, role, expiresAt }: Claims, resumed: boolean): SessionView {

@@ -177,7 +177,7 @@ const customerFor = ({ op, lock }: Call): object =>
 
 function take(call: Call, result: unknown): void {
   call.answer = 'OK'
-  const { lock, booking } = (result ?? {}) as NonNullable<Call['result']>
+  const { lock, booking, slots } = (result ?? {}) as NonNullable<Call['result']>
   if (lock !== undefined) {
     const { id, slots, state, fence, expiresInMs, expiresAt } = lock
     call.result = { lock: { id, slots, state, fence, expiresInMs, expiresAt } }
@@ -185,6 +185,9 @@ function take(call: Call, result: unknown): void {
   if (booking !== undefined) {
     const { id, slots, state } = booking
     call.result = { booking: { id, slots, state } }
+  }
+  if (call.op === 'block' || call.op === 'unblock') {
+    call.result = { slots: (slots ?? []).map(({ slot, state, ver }) => ({ slot, state, ver })) }
   }
 }
 
@@ -213,6 +216,13 @@ function httpOf(call: Call, calendar: string): HttpRequest {
       return { method: 'DELETE', path: `/v1/bookings/${booking}` }
     case 'revoke':
       return { method: 'DELETE', path: `/v1/staff/locks/${lock}`, body: { reason: 'chaos' } }
+    case 'block':
+    case 'unblock':
+      return {
+        method: op === 'block' ? 'POST' : 'DELETE',
+        path: `/v1/calendars/${calendar}/blocks`,
+        body: { slots }
+      }
     case 'select':
       return {
         method: 'PUT',

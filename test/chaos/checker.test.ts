@@ -15,6 +15,7 @@ const replay = /sent again/
 const fence = /fences grow/
 const whole = /all or nothing/
 const there = /is in the database/
+const shut = /stays closed/
 const stays = /no booking is lost/
 const version = /names one state/
 const fresh = /takes nothing back/
@@ -71,6 +72,34 @@ t.test('a booking holds its slot until somebody asks to cancel it', async t => {
     1,
     'two bookings of one slot'
   )
+})
+
+t.test('a slot that staff closed is a hold until somebody asks to open it', async t => {
+  const close = (sentAt: number, state = 'blocked'): HistoryEvent =>
+    call({ op: 'block', sentAt, receivedAt: sentAt + 10, result: { slots: [{ slot, state, ver: 1 }] } })
+  const opened = (sentAt: number, answer = 'OK'): HistoryEvent =>
+    call({ op: 'unblock', sentAt, receivedAt: sentAt + 10, slots: [slot], answer })
+  const b = granted('b', 500, 1_000)
+  t.equal(found(overlap, [close(0), b]).length, 1, 'granted over it')
+  t.equal(found(overlap, [granted('a', 0, 1_000), close(300)]).length, 1, 'closed over a live lock')
+  t.same(
+    found(overlap, [granted('a', 0, 1_000), close(300, 'locked')]),
+    [],
+    'staff were told that it is held'
+  )
+  t.same(found(overlap, [close(0), opened(400), b]), [])
+  t.same(found(overlap, [close(0), opened(400, 'LOST'), b]), [], 'it may be open')
+  t.same(
+    found(overlap, [opened(0, 'LOST'), close(100), b]),
+    [],
+    'an opening that got lost may still arrive, and open the next closing'
+  )
+
+  const blocked = look(200, { slots: [row('blocked', '')] })
+  t.same(found(shut, [close(0), blocked]), [])
+  t.equal(found(shut, [close(0), look(200, { slots: [row('free', '')] })]).length, 1)
+  t.equal(found(shut, [close(0), look(200)]).length, 1)
+  t.same(found(shut, [close(0), opened(100), look(200)]), [])
 })
 
 t.test('a lock that is refused while it lives is found', async t => {

@@ -1,7 +1,7 @@
 import type { Call, HistoryEvent } from './history.js'
 import { booked, factsOf, fences, lost, overlaps, replays } from './rules-locks.js'
 import { convergence, memory, snapshots, sound, versions } from './rules-service.js'
-import { allOrNothing, bookingsStay, held } from './rules-store.js'
+import { allOrNothing, bookingsStay, closed, held } from './rules-store.js'
 import type { RuleReport } from './verdict.js'
 
 /**
@@ -16,6 +16,7 @@ export function check(events: readonly HistoryEvent[]): RuleReport[] {
     ...checkLocks(events),
     allOrNothing(looks),
     held(looks, facts),
+    closed(looks, facts),
     bookingsStay(looks, facts),
     versions(pushes, looks),
     snapshots(pushes, ofKind(events, 'fault')),

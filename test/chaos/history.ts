@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
  */
 export type HistoryEvent = Call | Push | Look | Fault | Exit | LogLine | Memory | Aftermath
 
-export type Op = 'lock' | 'extend' | 'release' | 'book' | 'cancel' | 'revoke' | 'select'
+export type Op = 'lock' | 'extend' | 'release' | 'book' | 'cancel' | 'revoke' | 'block' | 'unblock' | 'select'
 
 /** One attempt at one operation: a request that is sent again is two of these. */
 export interface Call {
@@ -34,7 +34,8 @@ export interface Call {
   /** `OK`, an error code of the wire, or `LOST`: no answer came. */
   answer: string
   message?: string
-  result?: { lock?: LockAnswer; booking?: BookingAnswer }
+  /** `slots`: what staff were told of slots that they closed or opened. */
+  result?: { lock?: LockAnswer; booking?: BookingAnswer; slots?: SeenSlot[] }
 }
 
 export interface LockAnswer {

@@ -1,6 +1,6 @@
 import { serveFleet } from '../../load-tests/harness/fleet-member.js'
 import { ask } from '../../load-tests/harness/http-client.js'
-import { pick, seededRandom } from '../../load-tests/harness/random.js'
+import { pick, pickSome, seededRandom } from '../../load-tests/harness/random.js'
 import { nowMs, pause } from '../../load-tests/harness/time.js'
 import type { Random } from '../../src/domain/clock.js'
 import type { SlotState } from '../../src/protocol/schemas.js'
@@ -101,8 +101,12 @@ async function beStaff(options: LoadOptions, token: string, random: Random): Pro
   const { instances, calendar } = options
   const record = history.add.bind(history)
   const caller = new Caller({ instances, calendar: calendar.id, via: 'http', random, record }, token)
+  const wanted = (): string[] => wantedAt(calendar, nowMs() - startedAt)
+  // one that stays closed, so that there is something to look at however short the run
+  await caller.insist('block', { slots: [pick(random, wanted())] })
   while (!ending) {
     await pause(200 + random() * 800)
+    if (random() < 0.4) await closeForAWhile(caller, random, wanted())
     try {
       const { http } = pick(random, instances)
       const { status, text } = await ask(`${http}/v1/staff/locks?calendar=${calendar.id}`, { token })
@@ -112,6 +116,14 @@ async function beStaff(options: LoadOptions, token: string, random: Random): Pro
       // that instance is out; staff look again
     }
   }
+}
+
+/** Some slots that nobody may have had; a few stay closed. */
+async function closeForAWhile(caller: Caller, random: Random, wanted: string[]): Promise<void> {
+  const slots = pickSome(random, wanted, 1 + Math.floor(random() * 4))
+  await caller.insist('block', { slots })
+  await pause(random() * 1_500)
+  if (random() < 0.9) await caller.insist('unblock', { slots })
 }
 
 async function guard(task: Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import { createPool, type Pool, type RowDataPacket } from 'mysql2/promise'
+import { pause } from '../../load-tests/harness/time.js'
 
 /**
  * The design that suggests itself: a lock is a key in Redis, and while Redis does not answer, a row in MySQL. Each
@@ -27,9 +27,20 @@ export class NaiveLocks {
     this.#pool = createPool({ uri: mysqlUrl, connectionLimit: 5 })
   }
 
-  /** Redis is waited for, so that nothing differs from a clean start when nothing fails. */
+  /** Both stores are waited for, whatever is done to them meanwhile: nothing differs from a clean start. */
   async prepare(): Promise<void> {
-    if (this.#redis.status !== 'ready') await once(this.#redis, 'ready')
+    // not `once` of node:events, which gives up at the first error
+    if (this.#redis.status !== 'ready') await new Promise<void>(ready => this.#redis.once('ready', ready))
+    for (;;) {
+      try {
+        return await this.#makeTables()
+      } catch {
+        await pause(50)
+      }
+    }
+  }
+
+  async #makeTables(): Promise<void> {
     await this.#pool.query(
       'CREATE TABLE IF NOT EXISTS naive_locks (slot VARCHAR(96) PRIMARY KEY, lock_id VARCHAR(32), expires_ms BIGINT)'
     )

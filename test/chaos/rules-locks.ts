@@ -1,3 +1,4 @@
+import { closingsOf } from './closings.js'
 import type { Call } from './history.js'
 import {
   type LockStory,
@@ -37,7 +38,10 @@ interface Hold {
   calls: Call[]
 }
 
-/** Acknowledged holds of a slot do not overlap; a booking is a hold until somebody asks to cancel it. */
+/**
+ * Acknowledged holds of a slot do not overlap. A booking is a hold until somebody asks to cancel it, and so is a slot
+ * that staff were told is closed, until somebody asks to open it.
+ */
 export function overlaps({ calls, stories }: LockFacts): RuleReport {
   const bySlot = new Map<string, Hold[]>()
   const add = (slots: readonly string[], hold: Hold): void => {
@@ -54,6 +58,8 @@ export function overlaps({ calls, stories }: LockFacts): RuleReport {
   }
   for (const [id, { from, to, slots, calls: about }] of bookingsOf(calls))
     add(slots, { what: `booking ${id}`, from, to, calls: about })
+  for (const { slot, from, to, calls: about } of closingsOf(calls))
+    add([slot], { what: 'staff, who closed it,', from, to, calls: about })
 
   const findings: Finding[] = []
   let looks = 0

@@ -1,3 +1,4 @@
+import { closingsOf } from './closings.js'
 import type { BookingRow, Call, LockRow, Look, SlotRow } from './history.js'
 import { type LockStory, reliedOnUntil } from './lock-stories.js'
 import { type LockFacts, toleranceMs } from './rules-locks.js'
@@ -82,6 +83,24 @@ export function held(looks: readonly Look[], { stories }: LockFacts): RuleReport
 
 const isHeldBy = (row: SlotRow | undefined, story: LockStory): boolean =>
   row?.state === 'locked' && row.token === story.id
+
+/** A slot that staff were told is closed is closed in every look, until somebody asks to open it. */
+export function closed(looks: readonly Look[], { calls }: LockFacts): RuleReport {
+  const closings = closingsOf(calls)
+  const findings: Finding[] = []
+  let looked = 0
+  for (const look of looks) {
+    const slots = new Map(look.slots.map(row => [row.slot, row]))
+    for (const { slot, from, to, calls: about } of closings) {
+      if (from > look.from || to < look.to) continue
+      looked += 1
+      const row = slots.get(slot)
+      if (row?.state !== 'blocked')
+        findings.push({ what: `${slot} was closed, and the database has it ${spell(row)}`, calls: about })
+    }
+  }
+  return { rule: 'a closed slot stays closed', looks: looked, findings }
+}
 
 /** Every acknowledged booking is there in the end, as are those of every look; cancelled only if somebody asked. */
 export function bookingsStay(looks: readonly Look[], { calls }: LockFacts): RuleReport {

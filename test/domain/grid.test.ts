@@ -194,10 +194,10 @@ t.test('the last day that can be spelt is listed, and nothing after it', async t
   t.ok(grid.fits(date('9999-12-31'), date('9999-12-31')))
 })
 
-t.test('the first day a grid is asked for is in the zone of the calendar, not of the machine', async t => {
+t.test('the day of a moment is that of the zone of the calendar, not of the machine', async t => {
   const grid = new Grid(calendar('Pacific/Auckland', []))
-  t.equal(grid.today(Date.parse('2026-01-15T10:59Z')), '2026-01-15')
-  t.equal(grid.today(Date.parse('2026-01-15T11:00Z')), '2026-01-16')
+  t.equal(grid.dateOf(Date.parse('2026-01-15T10:59Z')), '2026-01-15')
+  t.equal(grid.dateOf(Date.parse('2026-01-15T11:00Z')), '2026-01-16')
 })
 
 t.test('a time zone that nobody knows makes no grid', async t => {

@@ -28,6 +28,7 @@ t.test('Redis freezes and thaws: what it executes late does nothing', async t =>
   t.teardown(() => monitor.disconnect())
   monitor.on('monitor', (_time: string, args: string[]) => void executed.push(args))
 
+  await untilColor('green', one)
   redis.freeze()
   const sentAt = clock.monotonic()
   const passing = await ann.locked([1])

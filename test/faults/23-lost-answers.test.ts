@@ -13,7 +13,7 @@ import { codeOf, lockIn, patience, startWorld } from './world.js'
 
 const server = await MariadbServer.start()
 t.teardown(() => server.stop())
-const mysql = { ...patience, queryTimeoutMs: 500 }
+const mysql = { ...patience, queryTimeoutMs: 1_000 }
 
 t.test('a change whose answer was lost is the same change when it is sent again', async t => {
   const world = await startWorld(t, { redis: false, mariadb: server, instances: 1, mysql })

@@ -16,6 +16,7 @@ import { calendar, codeOf, slot, startWorld } from './world.js'
  */
 
 const rounds = 16
+const bounds = { lockLifeMaxMs: 7_200_000, locksMax: 64, lockedSlotsMax: 64 }
 
 t.test('a sweep that finds a slot granted anew leaves it alone', async t => {
   const time = new JumpingClock()
@@ -31,7 +32,7 @@ t.test('a sweep that finds a slot granted anew leaves it alone', async t => {
     const hers = await ann.locked([n])
     time.pass(600_001)
     const request = { lock: newLock(), calendar, owner: bob, slots: [slot(n)], ttlMs: 1_200_000 }
-    const grant = two.store.grant({ ...request, fingerprint: 'f', locksMax: 64, lockedSlotsMax: 64 })
+    const grant = two.store.grant({ ...request, fingerprint: 'f', ...bounds })
     // both commit at the end of this turn; the sweep reads at once, so whatever is committed it has not seen
     for (let pause = 0; pause < n; pause++) await undefined
     const swept = await one.store.sweep(200)

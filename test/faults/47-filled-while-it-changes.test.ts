@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { until } from '../helpers/process.js'
-import { fill, markOf, untilMarked } from './redis-side.js'
+import { fill, markOf, untilColor, untilMarked } from './redis-side.js'
 import { calendar, codeOf, keys, slot, startWorld } from './world.js'
 
 /**
@@ -52,6 +52,7 @@ t.test('twin: a fill that overwrites costs a reading, and nobody the slot', asyn
     await behind.set(keys.slot(calendar, row.slot), `${row.ver}:${row.state}:${row.token}`, 'PX', 600_000)
   }
   t.match(await markOf(behind, 0), /:locked:/, 'it is free, and Redis says it is taken')
+  await untilColor('green', world.two)
   t.equal(codeOf(await carol.lock([0])), 'ok')
   t.equal(world.two.lane!.counters.taken, 1)
 })

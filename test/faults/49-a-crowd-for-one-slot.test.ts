@@ -64,6 +64,7 @@ t.test('twin: without gate and Redis each of them is a statement', async t => {
         slots: [slot(1)],
         ttlMs: 600_000,
         fingerprint: 'f',
+        lockLifeMaxMs: 7_200_000,
         locksMax: 8,
         lockedSlotsMax: 64
       })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { Tokens } from '../../src/service/tokens.js'
+import { Tokens } from '../../src/service/callers/tokens.js'
 import { WsClient } from '../helpers/ws-client.js'
 import { calendar, clock, codeOf, secret, slot, startWorld, Visitor } from './world.js'
 

@@ -43,7 +43,7 @@ export const untilWorkedOff = (look: Connection): Promise<void> =>
   )
 
 /** Sends the same request again while the answer says that this may help, as the contract asks a client to. */
-export async function insist(ask: () => Promise<Answer>, boundMs = 10_000): Promise<Answer> {
+export async function insist(ask: () => Promise<Answer>, boundMs = 30_000): Promise<Answer> {
   let answer = await ask()
   await until(
     'a request is answered for good',

@@ -27,7 +27,7 @@ export const untilMarked = (redis: Redis, n: number, state: string): Promise<voi
   )
 
 export const untilColor = (color: 'green' | 'red', ...instances: Instance[]): Promise<void> =>
-  until(`the breaker is ${color}`, () => instances.every(instance => instance.color() === color), 20_000)
+  until(`the breaker is ${color}`, () => instances.every(instance => instance.color() === color), 60_000)
 
 /** How often the breaker of this instance took that colour. */
 export const times = (color: 'green' | 'red', { redisChanges }: Instance): number =>
@@ -79,6 +79,7 @@ export async function lockInDatabase({ judge }: World, n: number): Promise<boole
     slots: [slot(n)],
     ttlMs: 600_000,
     fingerprint: 'f',
+    lockLifeMaxMs: 7_200_000,
     locksMax: 8,
     lockedSlotsMax: 64
   })

@@ -61,11 +61,14 @@ export async function freePort(): Promise<number> {
   return port
 }
 
+/** For what takes milliseconds where there is room: nothing is slow for a test that waits, but a machine full of others. */
+export const patienceMs = 30_000
+
 /** Waits for a condition, never for a time: asks every few milliseconds and fails with `what` at the bound. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  boundMs = 10_000
+  boundMs = patienceMs
 ): Promise<void> {
   const end = performance.now() + boundMs
   for (;;) {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../src/domain/clock.js'
-import type { Timers } from '../../src/service/timers.js'
+import type { Timers } from '../../src/service/tools/timers.js'
 
 /** What is in this process alone (promises, SQLite's commits) has come to rest after so many turns of the event loop. */
 const turns = 24

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { WireError } from '../../src/protocol/schemas.js'
+import { patienceMs } from './process.js'
 
 export interface Answer {
   id: number | string | null
@@ -17,8 +18,6 @@ export interface Pushed {
 
 type Frame = Answer | Pushed
 const isAnswer = (frame: Frame): frame is Answer => 'ok' in frame
-
-const waitMsMax = 10_000
 
 /**
  * Speaks the protocol, frame by frame, so that tests hold the server to the wire and not to what our own client makes
@@ -131,7 +130,7 @@ export class WsClient {
   async #until(what: string, condition: () => boolean): Promise<void> {
     if (condition()) return
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => end(() => reject(new Error(`gave up waiting for ${what}`))), waitMsMax)
+      const timer = setTimeout(() => end(() => reject(new Error(`gave up waiting for ${what}`))), patienceMs)
       const check = (): void => {
         if (condition()) end(resolve)
       }

@@ -147,12 +147,14 @@ async function lockStep(
     return
   }
   if (old !== undefined) old.state = 'released'
+  const goesOn = old?.slots.some(slot => step.slots.includes(slot)) === true
+  const createdAt = goesOn ? old.createdAt : model.nowMs
   model.locks.push({
     id: outcome.value.lock.id,
     owner: step.who,
     slots: [...step.slots].sort(),
-    createdAt: model.nowMs,
-    endsAt: model.nowMs + step.ttlMs,
+    createdAt,
+    endsAt: Math.min(model.nowMs + step.ttlMs, createdAt + limits.lockLifeMaxMs),
     state: 'held'
   })
 }

@@ -3,7 +3,7 @@ import t from 'tap'
 import { demoCalendar } from '../../src/domain/calendar-definition.js'
 import { OutcomeUnknown, StoreUnavailable } from '../../src/domain/errors.js'
 import { type CalendarId, parseLockId, type SlotId } from '../../src/domain/ids.js'
-import type { Outcome } from '../../src/service/refusal.js'
+import type { Outcome } from '../../src/service/answers/refusal.js'
 import {
   type BatchOutcome,
   type Database,
@@ -50,7 +50,10 @@ class UnreliableDatabase implements Database {
       case 'lost on the way':
         throw new OutcomeUnknown('no answer')
       case 'carried out later':
-        void this.#travel('a packet arrives at last').then(() => this.#real.transact(statements))
+        // whatever becomes of its sender meanwhile
+        void this.#scheduler
+          .schedule(Promise.resolve(), 'a packet arrives at last')
+          .then(() => this.#real.transact(statements))
         throw new OutcomeUnknown('no answer')
       case 'acknowledged before commit':
         return { status: 'DONE', results: statements.map(() => ({ rows: [], changed: 1 })) }

@@ -10,8 +10,8 @@ import { slotIdOf } from '../../src/domain/ids.js'
 import type { LockRecord } from '../../src/domain/lock.js'
 import type { LockStore } from '../../src/domain/lock-store.js'
 import type { Selection, SlotRow } from '../../src/domain/slot.js'
-import { FastPath } from '../../src/service/fast-path.js'
-import { type FeedEvent, LiveFeed, type Origin } from '../../src/service/feed.js'
+import { FastPath } from '../../src/service/lane/fast-path.js'
+import { type FeedEvent, LiveFeed, type Origin } from '../../src/service/live/feed.js'
 import { openSqliteStore } from '../../src/stores/sql/open-sqlite.js'
 import { SteppedTime } from '../helpers/stepped-time.js'
 
@@ -227,6 +227,7 @@ export async function grant(
     slots: slots.map(slot),
     ttlMs: more.ttlMs ?? 600_000,
     fingerprint: 'f',
+    lockLifeMaxMs: 7_200_000,
     locksMax: 1_000,
     lockedSlotsMax: 1_000
   })

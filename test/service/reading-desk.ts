@@ -1,10 +1,10 @@
-import { CalendarDirectory } from '../../src/service/calendars.js'
-import type { Caller } from '../../src/service/caller.js'
-import { ChangesReader } from '../../src/service/changes.js'
-import { Hovers } from '../../src/service/hovers.js'
-import { SlotReader } from '../../src/service/reading.js'
-import { Selecting } from '../../src/service/selecting.js'
-import { viewerTag } from '../../src/service/viewer-tag.js'
+import type { Caller } from '../../src/service/callers/caller.js'
+import { viewerTag } from '../../src/service/callers/viewer-tag.js'
+import { Selecting } from '../../src/service/changing/selecting.js'
+import { Hovers } from '../../src/service/live/hovers.js'
+import { CalendarDirectory } from '../../src/service/reading/calendars.js'
+import { ChangesReader } from '../../src/service/reading/changes.js'
+import { SlotReader } from '../../src/service/reading/reading.js'
 import { instance, sessionId } from './live-fixture.js'
 
 export const visitor = (name?: string): Caller => ({
@@ -58,8 +58,12 @@ export async function read(one: Desk, params: { from?: string; to?: string } = {
   return outcome.value
 }
 
-export async function poll(one: Desk, params: { since?: string; wait?: number; to?: string } = {}) {
-  const outcome = await one.readChanges(visitor(), { ...today, ...params })
+export async function poll(
+  one: Desk,
+  params: { since?: string; wait?: number; to?: string } = {},
+  left?: AbortSignal
+) {
+  const outcome = await one.readChanges({ ...visitor(), left }, { ...today, ...params })
   if (!outcome.ok) throw new Error(`${outcome.refusal.code} ${outcome.refusal.message}`)
   return outcome.value
 }

@@ -16,21 +16,20 @@ import type { GrantOutcome, GrantRequest, LockStore } from '../../src/domain/loc
 import type { SlotRow } from '../../src/domain/slot.js'
 import type { ErrorCode } from '../../src/protocol/codes.js'
 import type { LockView } from '../../src/protocol/schemas.js'
-import type { Announcer } from '../../src/service/announcer.js'
-import { bookingHandlers } from '../../src/service/booking.js'
-import { calendarHandlers } from '../../src/service/calendar-handlers.js'
-import { CalendarDirectory } from '../../src/service/calendars.js'
-import type { Caller, Role } from '../../src/service/caller.js'
-import { FastPath } from '../../src/service/fast-path.js'
-import { LiveFeed } from '../../src/service/feed.js'
-import { Gate } from '../../src/service/gate.js'
-import { Granting } from '../../src/service/granting.js'
-import { lockingHandlers } from '../../src/service/locking.js'
-import type { Outcome, Refusal } from '../../src/service/refusal.js'
-import { SessionQueues } from '../../src/service/session-queues.js'
-import { staffHandlers } from '../../src/service/staff.js'
-import { realTimers } from '../../src/service/timers.js'
-import { viewerTag } from '../../src/service/viewer-tag.js'
+import type { Outcome, Refusal } from '../../src/service/answers/refusal.js'
+import type { Caller, Role } from '../../src/service/callers/caller.js'
+import { viewerTag } from '../../src/service/callers/viewer-tag.js'
+import { bookingHandlers } from '../../src/service/changing/booking.js'
+import { calendarHandlers } from '../../src/service/changing/calendar-handlers.js'
+import { Gate } from '../../src/service/changing/gate.js'
+import { Granting } from '../../src/service/changing/granting.js'
+import { lockingHandlers } from '../../src/service/changing/locking.js'
+import { staffHandlers } from '../../src/service/changing/staff.js'
+import { FastPath } from '../../src/service/lane/fast-path.js'
+import type { Announcer } from '../../src/service/live/announcer.js'
+import { LiveFeed } from '../../src/service/live/feed.js'
+import { CalendarDirectory } from '../../src/service/reading/calendars.js'
+import { realTimers } from '../../src/service/tools/timers.js'
 import { openSqliteStore } from '../../src/stores/sql/open-sqlite.js'
 
 /** A Thursday, seven in the morning in UTC: the demo's slots of the day are all to come. */
@@ -87,8 +86,6 @@ export interface WorldOptions {
   lane?: FastLane
   /** Lets everybody through: what happens without the gate. */
   withoutGate?: boolean
-  /** Lets the requests of one session come at once: what happens without their queue. */
-  withoutQueues?: boolean
   calendars?: CalendarDefinition[]
   store?: LockStore
   clock?: HandClock
@@ -142,7 +139,6 @@ export async function serviceWorld(
     calendars,
     granting,
     gate,
-    sessions: options.withoutQueues === true ? noQueues : new SessionQueues(realTimers),
     announcer,
     limits,
     tagOf: viewerTag,
@@ -164,8 +160,6 @@ const openDoor: Pick<Gate, 'enter' | 'rowsInTheWay' | 'learn'> = {
   rowsInTheWay: async () => [],
   learn: () => {}
 }
-
-const noQueues: Pick<SessionQueues, 'inTurn'> = { inTurn: (_session, task) => task() }
 
 /** The same store with some of its methods replaced: one that fails, is late, or counts. */
 export function storeWith(store: LockStore, instead: Partial<LockStore>): LockStore {

@@ -37,6 +37,7 @@ export function grantOf(over: Partial<GrantRequest> = {}): GrantRequest {
     slots: slots(1),
     ttlMs: 600_000,
     fingerprint: 'asked for this',
+    lockLifeMaxMs: 7_200_000,
     locksMax: 8,
     lockedSlotsMax: 64,
     ...over

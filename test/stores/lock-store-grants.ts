@@ -1,3 +1,4 @@
+import { until } from '../helpers/process.js'
 import {
   calendar,
   type Declare,
@@ -207,6 +208,53 @@ export function replacePromises(promise: Declare): void {
       await store.grant(next),
       { status: 'REPLAYED', lock: outcome.lock },
       'and sent again it is one'
+    )
+  })
+
+  promise('a replacement that shares a slot goes on with the life of the old lock', async (t, { store }) => {
+    const owner = newSession()
+    const lockLifeMaxMs = 900_000
+    const { request, outcome: first } = await granted(store, { owner, slots: slots(1, 2) })
+    await until('a life that began now would begin later', () => store.nowMs() > first.lock.createdAt)
+    const wider = await granted(store, { owner, slots: slots(2, 3), replaces: request.lock, lockLifeMaxMs })
+    t.equal(wider.outcome.lock.createdAt, first.lock.createdAt)
+    t.ok(
+      wider.outcome.lock.expiresAt >= first.lock.expiresAt,
+      'it has its whole time while its life allows that'
+    )
+    const asked = { owner, ttlMs: 1_200_000, lockLifeMaxMs }
+    const longer = await granted(store, { ...asked, slots: slots(3), replaces: wider.request.lock })
+    t.equal(longer.outcome.lock.createdAt, first.lock.createdAt, 'however long the chain')
+    t.equal(longer.outcome.lock.expiresAt, first.lock.createdAt + lockLifeMaxMs, 'and no longer than that')
+    t.strictSame(await store.readLock(longer.request.lock), longer.outcome.lock, 'what was said is written')
+    t.strictSame(
+      await store.readSlots(calendar, slots(1, 2, 3)),
+      [...wider.outcome.rows.slice(0, 1), ...longer.outcome.rows],
+      'of the slots too'
+    )
+    t.match(await store.extend({ ...asked, lock: longer.request.lock }), { status: 'LIFE_LIMIT' })
+  })
+
+  promise('a replacement that shares no slot begins a life of its own', async (t, { store, age }) => {
+    const owner = newSession()
+    const { request } = await granted(store, { owner, slots: slots(1) })
+    await age(9 * minute)
+    const lockLifeMaxMs = 10 * minute
+    const { outcome } = await granted(store, {
+      owner,
+      slots: slots(2),
+      replaces: request.lock,
+      lockLifeMaxMs
+    })
+    t.equal(outcome.lock.expiresAt - outcome.lock.createdAt, request.ttlMs)
+    const elsewhere = await granted(store, {
+      ...{ owner, calendar: otherCalendar, slots: slots(2), replaces: outcome.lock.id },
+      lockLifeMaxMs: 1
+    })
+    t.equal(
+      elsewhere.outcome.lock.expiresAt - elsewhere.outcome.lock.createdAt,
+      request.ttlMs,
+      'a slot of the same name in another calendar is another slot'
     )
   })
 

@@ -173,13 +173,15 @@ class Run {
     const { store } = this.#subject
     const old = replaces === null ? undefined : this.#locks[replaces % Math.max(1, this.#locks.length)]
     const session = this.#owners[owner]!
+    const goesOn = old?.slots.some(index => wanted.includes(index)) === true
+    const createdAt = goesOn ? old.createdAt : this.#nowMs
     const lock: ModelLock = {
       id: newLock(),
       owner: session,
       slots: wanted,
       state: 'held',
-      createdAt: this.#nowMs,
-      expiresAt: this.#nowMs + ttlMs
+      createdAt,
+      expiresAt: Math.min(this.#nowMs + ttlMs, createdAt + lockLifeMaxMs)
     }
     const outcome = await store.grant(
       grantOf({
@@ -187,6 +189,7 @@ class Run {
         owner: session,
         slots: wanted.map(index => this.#slotId(index)),
         ttlMs,
+        lockLifeMaxMs,
         locksMax,
         fingerprint: lock.id,
         replaces: old?.id

@@ -34,6 +34,18 @@ export function readPromises(promise: Declare): void {
     }
   )
 
+  promise(
+    'a range comes in the order of the starts, whatever the resources are called',
+    async (t, { store }) => {
+      for (const one of [slot(2, 'amy'), slot(1, 'zoe'), slot(3, 'ben')])
+        await granted(store, { slots: [one] })
+      t.strictSame(
+        (await store.readRange(calendar, 0, 1e15)).map(row => row.slot),
+        [slot(1, 'zoe'), slot(2, 'amy'), slot(3, 'ben')]
+      )
+    }
+  )
+
   promise('free slots that were touched are in the range, for their version', async (t, { store }) => {
     const { request } = await granted(store)
     const released = await store.release({ lock: request.lock, owner: request.owner })

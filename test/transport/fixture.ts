@@ -1,14 +1,15 @@
 import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
+import type { Clock } from '../../src/domain/clock.js'
 import type { CalendarId, SessionId, SlotId } from '../../src/domain/ids.js'
 import { defaultLimits } from '../../src/domain/limits.js'
 import type { LockRecord } from '../../src/domain/lock.js'
 import type { SlotRow } from '../../src/domain/slot.js'
 import type { ServiceStatus } from '../../src/protocol/schemas.js'
-import type { FeedEvent } from '../../src/service/feed.js'
-import { done, type Handlers, refuse } from '../../src/service/refusal.js'
-import { Tokens } from '../../src/service/tokens.js'
+import { done, type Handlers, refuse } from '../../src/service/answers/refusal.js'
+import { Tokens } from '../../src/service/callers/tokens.js'
+import type { FeedEvent } from '../../src/service/live/feed.js'
 import { Metrics } from '../../src/transport/metrics.js'
 import type { FeedSource, StatusSource } from '../../src/transport/ports.js'
 import { defaultTiming, type TransportSettings, type TransportTiming } from '../../src/transport/settings.js'
@@ -134,14 +135,16 @@ export interface Scene {
   settings?: Partial<TransportSettings>
   timing?: Partial<TransportTiming>
   logLevel?: string
+  clock?: Clock
 }
+
+const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
 /** A real server on a free loopback port; closed by the test's teardown. */
 export async function serve(
   t: { teardown(end: () => Promise<void>): void },
-  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug' }: Scene = {}
+  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug', clock = realClock }: Scene = {}
 ): Promise<Served> {
-  const clock = { now: () => Date.now(), monotonic: () => performance.now() }
   const secret = 'a secret that is long enough for a test'
   const tokens = new Tokens([secret], clock)
   const logged: string[] = []

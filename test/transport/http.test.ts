@@ -1,10 +1,12 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { OutcomeUnknown, StoreBusy, StoreContractError, StoreUnavailable } from '../../src/domain/errors.js'
 import { operations } from '../../src/protocol/operations.js'
 import { ProblemSchema } from '../../src/protocol/schemas.js'
 import { check } from '../../src/protocol/validate.js'
-import { done, refuse } from '../../src/service/refusal.js'
+import { done, refuse } from '../../src/service/answers/refusal.js'
+import { until } from '../helpers/process.js'
 import { serve, slotId } from './fixture.js'
 
 interface Heard {
@@ -325,4 +327,26 @@ t.test('every operation with an address is served there', async t => {
     if (http === undefined) continue
     t.ok(app.hasRoute({ method: http.method, url: http.path }), `${name}: ${http.method} ${http.path}`)
   }
+})
+
+t.test('the service is told when the client of a waiting poll hangs up, and not before', async t => {
+  const seen: { left: AbortSignal | undefined }[] = []
+  const { url } = await serve(t, {
+    handlers: {
+      readChanges: async ({ left }) => {
+        seen.push({ left })
+        if (seen.length > 1) await once(left!, 'abort')
+        return done({ slots: [], selections: [], cursor: '1' })
+      }
+    }
+  })
+  const path = '/v1/calendars/demo/changes?from=2030-01-01&to=2030-01-02&wait=25'
+  t.equal((await ask(url, path)).status, 200)
+  const client = new AbortController()
+  const waiting = fetch(url + path, { signal: client.signal }).catch(() => 'hung up')
+  await until('the poll is there', () => seen.length === 2)
+  t.equal(seen[1]!.left?.aborted, false)
+  client.abort()
+  t.equal(await waiting, 'hung up')
+  await until('the service knows', () => seen[1]!.left?.aborted === true)
 })

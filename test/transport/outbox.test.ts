@@ -1,5 +1,5 @@
 import t from 'tap'
-import { done } from '../../src/service/refusal.js'
+import { done } from '../../src/service/answers/refusal.js'
 import { outboxHardBytesMax } from '../../src/transport/settings.js'
 import { WsClient } from '../helpers/ws-client.js'
 import { serve, slotId } from './fixture.js'

@@ -22,7 +22,7 @@ import { namedValues, nameList, textByCount } from './statement.js'
  *
  *     [replaces]  the old lock's row is held, so that it cannot end or be booked meanwhile
  *     the lock's row is inserted if the packet is in time, the owner stays under its limits, the old lock lives, and
- *       no slot is seen to be in the way
+ *       no slot is seen to be in the way; if the two share a slot, the life of the old one goes on in it
  *     [replaces]  the old lock becomes `released`, if the new row is there
  *     the slots are taken in one statement, if the lock's row is there; a slot that is in the way after all (somebody
  *       committed since) makes a NULL for a NOT NULL column, and the whole packet is rolled back
@@ -69,12 +69,13 @@ export class Granting {
     if (request.replaces !== undefined && old?.owner !== request.owner)
       return this.#diagnose(request, stamp, last)
 
-    const expiresAt = stamp.nowMs + request.ttlMs
-    const outcome = await context.db.transact(this.#packet(request, old, stamp, expiresAt))
+    const outcome = await context.db.transact(this.#packet(request, old, stamp))
     if (outcome.status !== 'DONE') return this.#diagnose(request, stamp, last)
     const inserted = outcome.results[old === undefined ? 0 : 1]!
     if (inserted.changed === 0) return this.#diagnose(request, stamp, last)
 
+    const oldLock = old === undefined ? undefined : toLock(outcome.results[0]!.rows[0]!, 0)
+    const life = lifeOf(request, oldLock, stamp.nowMs)
     const lock: LockRecord = {
       id: request.lock,
       calendar: request.calendar,
@@ -83,20 +84,18 @@ export class Granting {
       state: 'held',
       fence: stamp.ver,
       ver: stamp.ver,
-      createdAt: stamp.nowMs,
-      expiresAt,
+      ...life,
       ...(request.address === undefined ? {} : { address: request.address }),
       ...(request.userAgent === undefined ? {} : { userAgent: request.userAgent })
     }
     context.remember(lock.id, lock)
-    const rows = targetsOf(request, old).map(target => rowAfter(target, request, stamp, expiresAt))
-    if (old === undefined) return { status: 'GRANTED', lock, rows }
-    const oldRow = outcome.results[0]!.rows[0]!
-    const replaced: LockRecord = { ...toLock(oldRow, 0), state: 'released', ver: stamp.ver }
+    const rows = targetsOf(request, old).map(target => rowAfter(target, request, stamp, life.expiresAt))
+    if (oldLock === undefined) return { status: 'GRANTED', lock, rows }
+    const replaced: LockRecord = { ...oldLock, state: 'released', ver: stamp.ver }
     return { status: 'GRANTED', lock, rows, replaced }
   }
 
-  #packet(request: GrantRequest, old: LockFacts | undefined, stamp: Stamp, expiresAt: number): Statement[] {
+  #packet(request: GrantRequest, old: LockFacts | undefined, stamp: Stamp): Statement[] {
     const { dialect } = this.#context.db
     const replacing = old !== undefined
     const common: Record<string, Value> = {
@@ -104,7 +103,7 @@ export class Granting {
       lock: request.lock,
       owner: request.owner,
       calendar: request.calendar,
-      expires: expiresAt,
+      expires: stamp.nowMs + request.ttlMs,
       replaces: request.replaces ?? ''
     }
     const insertLock: Statement = {
@@ -116,6 +115,8 @@ export class Granting {
         count: request.slots.length,
         fingerprint: request.fingerprint,
         created: stamp.nowMs,
+        goesOn: old !== undefined && goesOnWith(request, old) ? 1 : 0,
+        life: request.lockLifeMaxMs,
         locksMax: request.locksMax,
         lockedSlotsMax: request.lockedSlotsMax,
         address: bytesOf(request.address),
@@ -242,20 +243,27 @@ function limitReached(request: GrantRequest, counts: Row): GrantOutcome | undefi
   return undefined
 }
 
+/** The same as lifeOf. */
+const lifeText = {
+  created: 'CASE WHEN :goesOn = 1 THEN old.created_ms ELSE :created END',
+  expires:
+    'CASE WHEN :goesOn = 1 AND old.created_ms + :life < :expires THEN old.created_ms + :life ELSE :expires END'
+}
+
 const insertLockText = (count: number, replacing: boolean): string => `
   INSERT INTO locks (id, calendar, owner, slots, slot_count, state, fingerprint, fence, ver, change_id, created_ms, expires_ms,
     updated_ms, reason, address, user_agent)
-  SELECT :lock, :calendar, :owner, :slots, :count, 'held', :fingerprint, :ver, :ver, :change, :created, :expires,
+  SELECT :lock, :calendar, :owner, :slots, :count, 'held', :fingerprint, :ver, :ver, :change,
+    ${replacing ? `${lifeText.created}, ${lifeText.expires}` : ':created, :expires'},
     :now, NULL, :address, :userAgent
-  FROM (${liveCounts}) mine
+  FROM (${liveCounts}) mine${replacing ? ', locks old' : ''}
   WHERE ${inTime}
     AND mine.locks_live + 1 <= :locksMax AND mine.slots_live + :count <= :lockedSlotsMax
     AND NOT EXISTS (SELECT 1 FROM slots
       WHERE slots.calendar = :calendar AND slots.slot IN (${nameList('s', count)}) AND NOT (${takeable(replacing)}))
     ${
       replacing
-        ? `AND EXISTS (SELECT 1 FROM locks old
-             WHERE old.id = :replaces AND old.owner = :owner AND old.state = 'held' AND old.expires_ms > :now)`
+        ? "AND old.id = :replaces AND old.owner = :owner AND old.state = 'held' AND old.expires_ms > :now"
         : ''
     }`
 
@@ -275,13 +283,28 @@ const takeSlotsText = (dialect: Dialect, count: number, replacing: boolean): str
   return `
   INSERT INTO slots (calendar, slot, start_ms, state, owner, token, ver, expires_ms, updated_ms)
   SELECT ${replacing ? 'x.c' : ':calendar'}, x.s, x.b, ${chosen("'locked'", "'free'")}, ${chosen(':owner', "''")},
-    ${chosen(':lock', ':replaces')}, :ver, ${chosen(':expires', '0')}, :now
+    ${chosen(':lock', ':replaces')}, :ver, ${chosen(replacing ? endOfNew : ':expires', '0')}, :now
   FROM (${union}) x
   WHERE EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.change_id = :change)
   ${dialect.upsert('calendar, slot')}
     token = CASE WHEN ${takeable(replacing)} THEN ${incoming('token')} ELSE NULL END,
     state = ${incoming('state')}, owner = ${incoming('owner')}, ver = ${incoming('ver')},
     expires_ms = ${incoming('expires_ms')}, updated_ms = ${incoming('updated_ms')}`
+}
+
+const endOfNew = '(SELECT expires_ms FROM locks WHERE locks.id = :lock)'
+
+const goesOnWith = (request: GrantRequest, old: Pick<LockRecord, 'calendar' | 'slots'>): boolean =>
+  old.calendar === request.calendar && old.slots.some(slot => request.slots.includes(slot))
+
+function lifeOf(
+  request: GrantRequest,
+  old: LockRecord | undefined,
+  nowMs: number
+): Pick<LockRecord, 'createdAt' | 'expiresAt'> {
+  const expiresAt = nowMs + request.ttlMs
+  if (old === undefined || !goesOnWith(request, old)) return { createdAt: nowMs, expiresAt }
+  return { createdAt: old.createdAt, expiresAt: Math.min(expiresAt, old.createdAt + request.lockLifeMaxMs) }
 }
 
 interface Target {

@@ -75,6 +75,8 @@ export class MysqlConnection {
       bigNumberStrings: false,
       decimalNumbers: true,
       dateStrings: true,
+      // The values are in the text already; the driver would search all of it for placeholders.
+      queryFormat: text => text,
       enableKeepAlive: true,
       keepAliveInitialDelay: 5000
     })

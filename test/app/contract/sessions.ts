@@ -1,5 +1,5 @@
 import { systemClock } from '../../../src/app.js'
-import { Tokens } from '../../../src/service/tokens.js'
+import { Tokens } from '../../../src/service/callers/tokens.js'
 import { WsClient } from '../../helpers/ws-client.js'
 import { calendar, range, type Subject } from '../clinic.js'
 import { askHttp } from '../visitor.js'

@@ -1,0 +1,134 @@
+import type { LockView } from '../../src/protocol/schemas.js'
+import type { Service } from './cluster.js'
+import type { Report } from './report.js'
+import { slotAt } from './slots.js'
+import { nowMs, pause } from './time.js'
+import { WsClient } from './ws-driver.js'
+
+/** One lock that was asked for. */
+export interface Asked {
+  slot: string
+  dueMs: number
+  tookMs: number
+  /** When the answer was here. */
+  answeredMs: number
+  /** Of the lock, when it was granted. */
+  lock: string | undefined
+  /** Why it was not. */
+  code: string | undefined
+}
+
+/** Long enough to be seen as locked by every watcher before it is free again. */
+const holdMs = 3_000
+/** A session's requests are taken one after the other: one locker alone would wait for itself. */
+const lockerCount = 60
+/** Of so many requests one is a duel: two instances are asked for the same slot in the same moment. */
+const duelEvery = 20
+
+/**
+ * Locks on slots of their own, each given back three seconds later, in an open loop: `fire` is called when one is due
+ * and never waits. Who got what is remembered, for the database to confirm.
+ */
+export class LockLoad {
+  readonly asked: Asked[] = []
+  readonly #calendar: string
+  readonly #report: Report
+  readonly #lockers: readonly WsClient[]
+  readonly #underway = new Set<Promise<void>>()
+  #next = 0
+  #slot = 0
+
+  private constructor(calendar: string, report: Report, lockers: readonly WsClient[]) {
+    this.#calendar = calendar
+    this.#report = report
+    this.#lockers = lockers
+  }
+
+  static async open({ ws }: Service, calendar: string, report: Report): Promise<LockLoad> {
+    const lockers = await Promise.all(
+      Array.from({ length: lockerCount }, (_, index) => WsClient.open({ url: ws[index % ws.length]! }))
+    )
+    return new LockLoad(calendar, report, lockers)
+  }
+
+  fire(dueMs: number): void {
+    const index = this.#next++
+    const slot = slotAt('counter', this.#slot++)
+    const work = index % duelEvery === 0 ? this.#duel(index, slot, dueMs) : this.#lock(index, slot, dueMs)
+    const tracked = work.then(() => void this.#underway.delete(tracked))
+    this.#underway.add(tracked)
+  }
+
+  /** Everything was answered and given back. */
+  async settled(): Promise<void> {
+    while (this.#underway.size > 0) await Promise.all(this.#underway)
+  }
+
+  /** Answers of locks that were due in [fromMs, toMs), milliseconds from when they were due. */
+  tookMs(fromMs: number, toMs: number): Float64Array {
+    return Float64Array.from(this.between(fromMs, toMs), ({ tookMs }) => tookMs)
+  }
+
+  between(fromMs: number, toMs: number): Asked[] {
+    return this.asked.filter(({ dueMs }) => dueMs >= fromMs && dueMs < toMs)
+  }
+
+  close(): void {
+    for (const locker of this.#lockers) locker.close()
+  }
+
+  async #lock(index: number, slot: string, dueMs: number): Promise<void> {
+    const locker = this.#lockers[index % lockerCount]!
+    const answer = await locker.timed('lock', { calendar: this.#calendar, slots: [slot] }, dueMs)
+    const granted = answer.ok ? (answer.result as { lock: LockView }).lock : undefined
+    const { tookMs } = answer
+    this.asked.push({
+      slot,
+      dueMs,
+      tookMs,
+      answeredMs: dueMs + tookMs,
+      lock: granted?.id,
+      code: answer.ok ? undefined : answer.error.code
+    })
+    this.#report.check(
+      'a lock on a free slot is granted, or refused as BUSY, whatever Redis does',
+      answer.ok || answer.error.code === 'BUSY',
+      JSON.stringify(answer)
+    )
+    if (granted !== undefined) await this.#giveBack(locker, granted.id)
+  }
+
+  async #duel(index: number, slot: string, dueMs: number): Promise<void> {
+    const rivals = [this.#lockers[index % lockerCount]!, this.#lockers[(index + 1) % lockerCount]!]
+    const answers = await Promise.all(
+      rivals.map(rival => rival.timed('lock', { calendar: this.#calendar, slots: [slot] }, dueMs))
+    )
+    const codes = answers.map(answer => (answer.ok ? 'granted' : answer.error.code))
+    this.#report.check(
+      'of two who ask two instances for one slot in the same moment exactly one gets it',
+      codes.includes('BUSY') || codes.sort().join() === 'SLOT_UNAVAILABLE,granted',
+      `${slot}: ${codes.join(', ')}`
+    )
+    this.#report.check(
+      'and never both',
+      codes.filter(code => code === 'granted').length <= 1,
+      `${slot}: ${codes.join(', ')}`
+    )
+    await Promise.all(
+      answers.map(async (answer, rival) => {
+        if (answer.ok) await this.#giveBack(rivals[rival]!, (answer.result as { lock: LockView }).lock.id)
+      })
+    )
+  }
+
+  async #giveBack(locker: WsClient, lock: string): Promise<void> {
+    const until = nowMs() + holdMs
+    await pause(until - nowMs())
+    const answer = await locker.request('release', { lock })
+    this.#report.check(
+      'a lock is given back, or BUSY is said',
+      answer.ok || answer.error.code === 'BUSY',
+      JSON.stringify(answer)
+    )
+  }
+}

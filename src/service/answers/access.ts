@@ -1,0 +1,16 @@
+import type { CalendarId, SessionId } from '../../domain/ids.js'
+import type { Caller } from '../callers/caller.js'
+import { done, type Outcome, refuse } from './refusal.js'
+
+/** The operations' table lets nobody without a session get here; a caller without one is told so all the same. */
+export const sessionOf = (caller: Caller): Outcome<SessionId> =>
+  caller.session === undefined ? refuse('UNAUTHENTICATED', 'This needs a session') : done(caller.session)
+
+export const covers = (caller: Caller, calendar: CalendarId): boolean =>
+  caller.calendars === undefined || caller.calendars.includes(calendar)
+
+export const isStaffOf = (caller: Caller, calendar: CalendarId): boolean =>
+  (caller.role === 'staff' || caller.role === 'admin') && covers(caller, calendar)
+
+export const notCovered = (calendar: CalendarId) =>
+  refuse('FORBIDDEN', `The token does not cover the calendar ${calendar}`)

@@ -1,0 +1,17 @@
+import type { CalendarId, SessionId } from '../../domain/ids.js'
+
+export type Role = 'visitor' | 'staff' | 'admin' | 'host'
+
+/** Who asks, as the transport found out from the token and the connection. Never taken from the request itself. */
+export interface Caller {
+  /** undefined: no token; such a caller may only read. */
+  session: SessionId | undefined
+  role: Role
+  /** The calendars that the token covers; undefined: all. */
+  calendars: readonly CalendarId[] | undefined
+  /** For staff, who see where a lock came from. */
+  address: string
+  userAgent: string | undefined
+  /** Aborted when nobody listens for the answer any more. Only for what may take long. */
+  left?: AbortSignal | undefined
+}

@@ -1,0 +1,55 @@
+import type { Clock, Random } from '../../domain/clock.js'
+import { StoreError } from '../../domain/errors.js'
+import type { LockStore } from '../../domain/lock-store.js'
+import { Cycle } from '../tools/cycle.js'
+import type { Timers } from '../tools/timers.js'
+
+/** Small enough that nobody waits for its row locks. */
+const rowsPerStepMax = 500
+/** While steps come back full. */
+const stepPauseMs = 200
+const intervalMs = 3_600_000
+/** So that instances that started together do not purge together: half an hour to an hour and a half. */
+const jitter = 0.5
+
+/**
+ * Deletes what nobody can ask for any more: about once an hour, in small steps with pauses, so that a day's worth of
+ * ended locks never becomes one long statement. A step that fails is left to the next hour.
+ */
+export class Purge {
+  readonly #store: LockStore
+  readonly #random: Random
+  readonly #cycle: Cycle
+  deleted = 0
+  failed = 0
+
+  constructor(parts: { store: LockStore; clock: Clock; timers: Timers; random: Random }) {
+    this.#store = parts.store
+    this.#random = parts.random
+    this.#cycle = new Cycle(parts, () => this.#step())
+  }
+
+  start(): void {
+    this.#cycle.start(this.#untilNextMs())
+  }
+
+  async stop(): Promise<void> {
+    await this.#cycle.stop()
+  }
+
+  async #step(): Promise<number> {
+    try {
+      const { deleted } = await this.#store.purge(rowsPerStepMax)
+      this.deleted += deleted
+      return deleted >= rowsPerStepMax ? stepPauseMs : this.#untilNextMs()
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      this.failed += 1
+      return this.#untilNextMs()
+    }
+  }
+
+  #untilNextMs(): number {
+    return intervalMs * (1 - jitter + 2 * jitter * this.#random())
+  }
+}
