@@ -68,7 +68,8 @@ t.test('the browser takes types from the protocol, and of its code the codes alo
     for (const [, type, from] of statements) {
       const ours = from!.startsWith('.')
       const target = ours ? relative('.', resolve(dirname(file), from!)).replace(/\.js$/, '.ts') : from!
-      const bundled = target.startsWith('src/browser/') || target === bundledProtocol
+      const elements = !file.startsWith('src/browser/client/') && /^lit(\/|$)/.test(target)
+      const bundled = target.startsWith('src/browser/') || target === bundledProtocol || elements
       t.ok(type !== undefined || bundled, `${file} takes more than types from ${target}`)
     }
   }
