@@ -16,7 +16,12 @@ const smallTemplates = {
     onLoad({ filter: /browser.(widget|board|shared).*\.ts$/ }, async ({ path }) => {
       let contents = (await readFile(path, 'utf8')).replace(/\n\s+/g, '\n')
       for (const [literal, text] of contents.matchAll(/css`([^`$]*)`/g)) {
-        const { code } = await transform(text, { loader: 'css', minify: true, target: 'es2022', charset: 'utf8' })
+        const { code } = await transform(text, {
+          loader: 'css',
+          minify: true,
+          target: 'es2022',
+          charset: 'utf8'
+        })
         contents = contents.replace(literal, () => `css\`${code.trim().replaceAll('\\', '\\\\')}\``)
       }
       return { contents, loader: 'ts' }

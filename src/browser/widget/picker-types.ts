@@ -125,3 +125,12 @@ export interface Reduced {
   readonly state: PickerState
   readonly effects: readonly Effect[]
 }
+
+/** What the page can say about the connection, the worst first. */
+export type Trouble =
+  | 'refusedHere'
+  | 'noCalendar'
+  | 'offline'
+  | 'unreachable'
+  | 'serviceUnavailable'
+  | 'degraded'

@@ -12,7 +12,7 @@ import type {
 import { addDays } from '../shared/zone.js'
 import { resourceOf, startOf } from './grid.js'
 import { initial, reduce } from './picker.js'
-import type { Effect, Hold, PickerEvent, PickerState, Refused } from './picker-types.js'
+import type { Effect, Hold, PickerEvent, PickerState, Refused, Trouble } from './picker-types.js'
 
 /**
  * Carries out what the picker decides, and tells it what the client hears. No DOM: the element draws what it finds
@@ -28,15 +28,6 @@ export interface SessionHost {
   /** The visitor's doings, after the state has changed. */
   happened(effect: Extract<Effect, { do: 'tell' | 'focus' }>): void
 }
-
-/** What the page can say about the connection, the worst first. */
-export type Trouble =
-  | 'refusedHere'
-  | 'noCalendar'
-  | 'offline'
-  | 'unreachable'
-  | 'serviceUnavailable'
-  | 'degraded'
 
 /** A connection that comes back within this is not worth a word. */
 export const troubleAfterMs = 1_500

@@ -2,8 +2,8 @@ import { html, nothing, type TemplateResult } from 'lit'
 import { fill } from '../shared/texts.js'
 import { resourceOf } from './grid.js'
 import { icons, ring } from './icons.js'
-import type { Hold, Notice, PickerState } from './picker-types.js'
-import { lastMinuteMs, type PickerSession, type Trouble } from './session.js'
+import type { Hold, Notice, PickerState, Trouble } from './picker-types.js'
+import { lastMinuteMs, type PickerSession } from './session.js'
 import { type Language, noticeInWords, slotsInWords, troubleInWords } from './words.js'
 
 /** What is around the grid, each as a function of what it shows. Nothing here remembers anything. */

@@ -31,9 +31,8 @@ t.test('with Redis and MariaDB behind two instances', async t => {
   })
 
   await t.test(
-    'an instance stops: its visitor is told, the hold stands, and the widget finds back',
+    'offline and back: the visitor is told, the hold stands, and what happened meanwhile is there',
     async t => {
-      const other = new URL(world.b.url).port
       await bob.hold(slot(4))
       await bob.page.context().setOffline(true)
       await bob.page.locator('.strip-status').waitFor()
@@ -45,7 +44,6 @@ t.test('with Redis and MariaDB behind two instances', async t => {
       await bob.page.locator('.strip-status').waitFor({ state: 'detached' })
       await bob.sees(slot(5), 'locked')
       await bob.sees(slot(4), 'mine')
-      t.ok(other)
     }
   )
   await ann.close()
