@@ -183,7 +183,7 @@ export class ChoosingPane {
     this.#grid.focus(root)
   }
 
-  drawn(root: ParentNode): void {
+  drawn(root: ShadowRoot): void {
     this.#grid.drawn(root)
   }
 

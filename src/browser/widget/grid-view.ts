@@ -153,11 +153,15 @@ export class GridView {
     cell?.focus({ preventScroll: false })
   }
 
-  /** After a drawing: the focus follows the active cell where a key has moved that. */
-  drawn(root: ParentNode): void {
+  /**
+   * After a drawing: the focus follows the active cell where a key has moved that. Days that are not read yet have no
+   * cells; then it waits for them, unless the visitor goes elsewhere meanwhile.
+   */
+  drawn(root: ShadowRoot): void {
     if (!this.#focusWanted) return
-    this.#focusWanted = false
-    this.focus(root)
+    const elsewhere = root.activeElement !== null && !root.activeElement.classList.contains('cell')
+    if (elsewhere || root.querySelector('.cell[tabindex="0"]') !== null) this.#focusWanted = false
+    if (!elsewhere) this.focus(root)
   }
 
   #cellAt(event: Event): { cell: Cell; position: Position } | undefined {

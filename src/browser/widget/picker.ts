@@ -128,7 +128,7 @@ export function reduce(state: PickerState, event: PickerEvent, settings: PickerS
         effects: [{ do: 'focus', on: 'grid' }]
       }
     case 'again':
-      return { state: initial, effects: [{ do: 'focus', on: 'grid' }] }
+      return { state: initial, effects: [{ do: 'look' }, { do: 'focus', on: 'grid' }] }
     case 'dismiss':
       return same({ ...state, notice: undefined, wish: undefined, returnTo: undefined })
     case 'act':
@@ -295,7 +295,8 @@ function lockChanged(state: PickerState, event: Extract<PickerEvent, { type: 'lo
       if (ours) {
         return same({ ...state, hold: lock })
       }
-      return state.hold === undefined ? adopted(state, lock) : same(state)
+      // A confirmation stays until it was read; what is held elsewhere is looked up then.
+      return state.hold === undefined && state.stage !== 'booked' ? adopted(state, lock) : same(state)
     case 'expired':
       return ours ? lost(state, lock, 'expired') : same(state)
     case 'revoked':

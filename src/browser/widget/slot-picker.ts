@@ -222,6 +222,7 @@ export class SlotPicker extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues): void {
+    if (!this.hasUpdated) this.#widthPx = this.getBoundingClientRect().width || this.#widthPx
     this.#learnLanguage()
     if (changed.has('from'))
       this.#choosing.startAt(this.from !== null && isDate(this.from) ? this.from : undefined)
@@ -363,7 +364,7 @@ export class SlotPicker extends LitElement {
   }
 
   protected override updated(): void {
-    const root = this.renderRoot
+    const root = this.renderRoot as ShadowRoot
     this.#choosing.drawn(root)
     const on = this.#focusOn
     this.#focusOn = undefined

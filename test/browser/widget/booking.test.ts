@@ -26,7 +26,7 @@ t.test('two visitors and one practice', async t => {
       )
       const [winner, loser] = (await ann.page.locator('.hold').count()) === 1 ? [ann, bob] : [bob, ann]
       await loser.sees(slot(0), 'locked')
-      t.match(await loser.notice.textContent(), /^Somebody is holding .* until \d\d:\d\d\. We tell you here/)
+      t.match(await loser.notice.textContent(), /^Somebody is holding .* until \d?\d:\d\d\. We tell you here/)
       await winner.button('Give it back').click()
       await loser.sees(slot(0), 'free')
       t.match(await loser.notice.textContent(), /is free again/)

@@ -255,3 +255,17 @@ t.test('a booking that is under way when the time is up decides by itself', asyn
   t.match(after(...filled, { type: 'timeUp' }).state, { stage: 'details', request: { kind: 'book' } })
   t.match(after(...held(nine), { type: 'timeUp' }).state, { hold: undefined, notice: { kind: 'expired' } })
 })
+
+t.test('a confirmation stays until it was read, and then what another tab holds is looked up', async t => {
+  const confirmed: PickerEvent[] = [
+    ...held(nine),
+    { type: 'continue' },
+    { type: 'submit', customer: { name: 'Ann' } },
+    { type: 'booked', booking }
+  ]
+  t.match(after(...confirmed, { type: 'lock', lock: holdOn(ten), state: 'held' }).state, {
+    stage: 'booked',
+    booking
+  })
+  t.match(after(...confirmed, { type: 'again' }).effects, [{ do: 'look' }, { do: 'focus', on: 'grid' }])
+})
