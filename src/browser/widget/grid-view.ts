@@ -172,6 +172,11 @@ export class GridView {
     return cell && { cell, position }
   }
 
+  #press({ row, column }: Position): void {
+    const cell = this.#rows[row]?.cells[column]
+    if (cell !== undefined) this.#events.press(cell)
+  }
+
   #activate(position: Position): void {
     this.#touched = true
     this.#active = position
@@ -187,10 +192,12 @@ export class GridView {
   readonly #onKeydown = (event: KeyboardEvent): void => {
     const found = this.#cellAt(event)
     if (found === undefined || event.altKey || event.metaKey) return
+    // Keys come quicker than frames: the focus may still be on its way from the key before.
+    const position = this.#focusWanted ? this.#active : found.position
     const { key, ctrlKey } = event
     if (key === 'Enter' || key === ' ') {
       event.preventDefault()
-      if (!event.repeat) this.#events.press(found.cell)
+      if (!event.repeat) this.#press(position)
       return
     }
     if (key === 'PageUp' || key === 'PageDown') {
@@ -201,7 +208,7 @@ export class GridView {
       return
     }
     const rtl = this.#laidOutFor?.rtl === true
-    const to = moved(this.#layout, found.position, key, { rtl, ctrl: ctrlKey })
+    const to = moved(this.#layout, position, key, { rtl, ctrl: ctrlKey })
     if (to === undefined) {
       // At the edge nothing moves, and the page under it does not either.
       if (key.startsWith('Arrow') || key === 'Home' || key === 'End') event.preventDefault()
@@ -258,12 +265,9 @@ function cellTemplate(
     data-column=${column}
     data-slot=${cell.slot}
     aria-label=${cellInWords(cell, language)}
+    data-left=${freeInMinutes === undefined ? nothing : language.formats.minutes(freeInMinutes * 60_000)}
     aria-selected=${state === 'mine'}
     aria-disabled=${unavailable.includes(state) ? 'true' : nothing}
-    >${cellTime(cell, language.formats)}${
-      freeInMinutes === undefined
-        ? nothing
-        : html`<small>${language.formats.minutes(freeInMinutes * 60_000)}</small>`
-    }</div
+    >${cellTime(cell, language.formats)}</div
   >`
 }

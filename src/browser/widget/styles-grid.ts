@@ -105,7 +105,8 @@ export const gridStyles = css`
     -webkit-user-select: none;
     -webkit-tap-highlight-color: transparent;
   }
-  .cell small {
+  .cell[data-left]::after {
+    content: attr(data-left);
     font-size: 11px;
     font-weight: 500;
   }
