@@ -4,15 +4,11 @@ import { demoCalendar } from '../../src/domain/calendar-definition.js'
 import { OutcomeUnknown, StoreBusy, StoreUnavailable } from '../../src/domain/errors.js'
 import { type CalendarId, parseLockId, type SlotId } from '../../src/domain/ids.js'
 import type { Outcome } from '../../src/service/answers/refusal.js'
-import {
-  type BatchOutcome,
-  type Database,
-  newSqlStats,
-  type Statement
-} from '../../src/stores/sql/dialect.js'
+import { newSqlStats } from '../../src/stores/sql/dialect.js'
 import { SqlLockStore } from '../../src/stores/sql/lock-store.js'
 import { SqliteDatabase } from '../../src/stores/sql/sqlite.js'
 import { callerNamed, HandClock, type ServiceWorld, serviceWorld, slotAt } from '../service/service-world.js'
+import { type Fault, faults, type Lie, UnreliableDatabase } from './unreliable-database.js'
 
 /**
  * Two instances over one database, three visitors and a member of staff who do several things at once, and a scheduler
@@ -21,75 +17,6 @@ import { callerNamed, HandClock, type ServiceWorld, serviceWorld, slotAt } from 
  * ever expires: every lock that was acknowledged has to be there until its holder gives it back or staff take it, every booking until
  * it is cancelled, and every closed slot until somebody asks to open it.
  */
-
-const faults = ['none', 'lost on the way', 'answer lost', 'carried out twice', 'carried out later'] as const
-type Fault = (typeof faults)[number]
-/** The harm that the checker has to notice: said to be committed, and never was. */
-type Lie = 'acknowledged before commit'
-
-class UnreliableDatabase implements Database {
-  readonly #real: Database
-  readonly #scheduler: fc.Scheduler
-  readonly #nextFault: () => Fault | Lie
-  /** A crashed instance hears of nothing any more. */
-  crashed = false
-
-  constructor(real: Database, scheduler: fc.Scheduler, nextFault: () => Fault | Lie) {
-    this.#real = real
-    this.#scheduler = scheduler
-    this.#nextFault = nextFault
-  }
-
-  get dialect() {
-    return this.#real.dialect
-  }
-
-  async transact(statements: readonly Statement[]): Promise<BatchOutcome> {
-    const fault = this.#nextFault()
-    await this.#travel('a packet arrives')
-    switch (fault) {
-      case 'lost on the way':
-        throw new OutcomeUnknown('no answer')
-      case 'carried out later':
-        // whatever becomes of its sender meanwhile
-        void this.#scheduler
-          .schedule(Promise.resolve(), 'a packet arrives at last')
-          .then(() => this.#real.transact(statements))
-        throw new OutcomeUnknown('no answer')
-      case 'acknowledged before commit':
-        return { status: 'DONE', results: statements.map(() => ({ rows: [], changed: 1 })) }
-      case 'none':
-      case 'answer lost':
-      case 'carried out twice': {
-        const outcome = await this.#real.transact(statements)
-        if (fault === 'carried out twice') await this.#real.transact(statements)
-        await this.#travel('an answer arrives')
-        if (fault === 'answer lost') throw new OutcomeUnknown('no answer')
-        return outcome
-      }
-      default:
-        return fault satisfies never
-    }
-  }
-
-  async read(statements: readonly Statement[]) {
-    await this.#travel('a read arrives')
-    const rows = await this.#real.read(statements)
-    await this.#travel('its rows arrive')
-    return rows
-  }
-
-  migrate = () => this.#real.migrate()
-  nowMs = () => this.#real.nowMs()
-  monotonicMs = () => this.#real.monotonicMs()
-  ping = () => this.#real.ping()
-  close = () => Promise.resolve()
-
-  async #travel(what: string): Promise<void> {
-    await this.#scheduler.schedule(Promise.resolve(), what)
-    if (this.crashed) throw new StoreUnavailable('the instance has crashed')
-  }
-}
 
 type Step = { instance: 0 | 1 } & (
   | { do: 'lock'; slots: number[] }
