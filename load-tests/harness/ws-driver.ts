@@ -19,6 +19,8 @@ export interface ClientOptions {
   onPush?: ((push: Push, atMs: number) => void) | undefined
   /** Pushes are counted and thrown away unparsed: for watchers that are only there to be written to. */
   drain?: boolean | undefined
+  /** For another protocol than slotlock's: every text message as it is, counted as a push. */
+  onText?: ((text: string, atMs: number) => void) | undefined
 }
 
 /**
@@ -29,6 +31,7 @@ export class WsClient {
   readonly #socket: Socket
   readonly #onPush: ClientOptions['onPush']
   readonly #drain: boolean
+  readonly #onBareText: ClientOptions['onText']
   readonly #waiting = new Map<number, (answer: Answer) => void>()
   #id = 0
   #upgraded: (() => void) | undefined
@@ -44,6 +47,7 @@ export class WsClient {
     const { hostname, port, pathname, search } = new URL(options.url)
     this.#onPush = options.onPush
     this.#drain = options.drain ?? false
+    this.#onBareText = options.onText
     this.#reader = new FrameReader((opcode, payload) => this.#onFrame(opcode, payload))
     this.#socket = connect({
       host: hostname,
@@ -59,7 +63,7 @@ export class WsClient {
         'Connection: Upgrade',
         `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
         'Sec-WebSocket-Version: 13',
-        `Sec-WebSocket-Protocol: ${subprotocol}`,
+        ...(options.onText === undefined ? [`Sec-WebSocket-Protocol: ${subprotocol}`] : []),
         '\r\n'
       ].join('\r\n')
     )
@@ -70,6 +74,15 @@ export class WsClient {
 
   /** Connected and greeted: `hello` was answered. Throws when the server refuses. */
   static async open(options: ClientOptions & { token?: string | undefined }): Promise<WsClient> {
+    const client = await WsClient.openBare(options)
+    const answer = await client.request('hello', options.token === undefined ? {} : { token: options.token })
+    if (!answer.ok) throw new Error(`hello was refused: ${answer.error.code}`)
+    client.session = answer.result as SessionView
+    return client
+  }
+
+  /** Connected and nothing more. */
+  static async openBare(options: ClientOptions): Promise<WsClient> {
     const client = new WsClient(options)
     await new Promise<void>((resolve, reject) => {
       client.#upgraded = resolve
@@ -80,10 +93,11 @@ export class WsClient {
       client.#whenClosed = reason => reject(new Error(reason))
       client.#settled = () => clearTimeout(timer)
     }).finally(() => client.#settled?.())
-    const answer = await client.request('hello', options.token === undefined ? {} : { token: options.token })
-    if (!answer.ok) throw new Error(`hello was refused: ${answer.error.code}`)
-    client.session = answer.result as SessionView
     return client
+  }
+
+  sendText(text: string): void {
+    this.#socket.write(encodeFrame(opcodes.text, Buffer.from(text)))
   }
 
   #settled: (() => void) | undefined
@@ -152,6 +166,11 @@ export class WsClient {
   }
 
   #onText(payload: Buffer): void {
+    if (this.#onBareText !== undefined) {
+      this.pushes += 1
+      this.#onBareText(payload.toString(), nowMs())
+      return
+    }
     if (this.#drain && this.#waiting.size === 0) {
       this.pushes += 1
       return

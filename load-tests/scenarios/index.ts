@@ -2,6 +2,7 @@ import type { Scenario } from '../harness/scenario.js'
 import { clinicDay } from './clinic-day.js'
 import { expiryLag } from './expiry-lag.js'
 import { failover } from './failover.js'
+import { fanOut } from './fan-out.js'
 import { holdRace } from './hold-race.js'
 import { hoverStorm } from './hover-storm.js'
 import { httpLocks } from './http-locks.js'
@@ -15,6 +16,7 @@ export const scenarios: readonly Scenario[] = [
   overlap,
   wsLock,
   httpLocks,
+  fanOut,
   hoverStorm,
   expiryLag,
   clinicDay,
