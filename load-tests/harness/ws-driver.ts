@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { subprotocol } from '../../src/protocol/codes.js'
 import type { Push } from '../../src/protocol/messages.js'
 import type { SessionView, WireError } from '../../src/protocol/schemas.js'
@@ -44,21 +45,23 @@ export class WsClient {
   closed: string | undefined
 
   private constructor(options: ClientOptions) {
-    const { hostname, port, pathname, search } = new URL(options.url)
+    const { protocol, hostname, host, port, pathname, search } = new URL(options.url)
     this.#onPush = options.onPush
     this.#drain = options.drain ?? false
     this.#onBareText = options.onText
     this.#reader = new FrameReader((opcode, payload) => this.#onFrame(opcode, payload))
-    this.#socket = connect({
+    const secure = protocol === 'wss:'
+    const target = {
       host: hostname,
-      port: Number(port),
+      port: port === '' ? (secure ? 443 : 80) : Number(port),
       noDelay: true,
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress })
-    })
+    }
+    this.#socket = secure ? connectTls({ ...target, servername: hostname }) : connect(target)
     this.#socket.write(
       [
         `GET ${pathname}${search} HTTP/1.1`,
-        `Host: ${hostname}:${port}`,
+        `Host: ${host}`,
         'Upgrade: websocket',
         'Connection: Upgrade',
         `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,

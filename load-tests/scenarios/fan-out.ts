@@ -21,6 +21,8 @@ const members = 2
 /** Per process of watchers; the others take bytes and count frames. */
 const readersPerMember = 20
 const lockerCount = 50
+/** So that a hundred events come within one tick, as they do where an event is only a message. */
+const slotsPerLock = 25
 const loads = [
   { events: 1, times: 40, everyMs: 50 },
   { events: 100, times: 8, everyMs: 400 }
@@ -73,9 +75,12 @@ async function run({ options, report, log }: Context): Promise<void> {
   )
   async function lockSome(from: number, some: number): Promise<void> {
     await Promise.all(
-      Array.from({ length: some }, async (_, index) => {
-        const slots = [slotAt('room', from + index)]
-        const answer = await lockers[index % lockerCount]!.request('lock', { calendar, slots })
+      Array.from({ length: Math.ceil(some / slotsPerLock) }, async (_, index) => {
+        const slots = Array.from({ length: Math.min(slotsPerLock, some) }, (_slot, at) =>
+          slotAt('room', from + index * slotsPerLock + at)
+        )
+        const locker = lockers[Math.floor(from / slotsPerLock + index) % lockerCount]!
+        const answer = await locker.request('lock', { calendar, slots })
         report.check('a lock on a free slot is granted', answer.ok, JSON.stringify(answer))
       })
     )

@@ -7,6 +7,7 @@ import { holdRace } from './hold-race.js'
 import { hoverStorm } from './hover-storm.js'
 import { httpLocks } from './http-locks.js'
 import { idleMemory } from './idle-memory.js'
+import { myServer } from './my-server.js'
 import { overlap } from './overlap.js'
 import { resync } from './resync.js'
 import { wsLock } from './ws-lock.js'
@@ -22,5 +23,6 @@ export const scenarios: readonly Scenario[] = [
   clinicDay,
   failover,
   resync,
-  idleMemory
+  idleMemory,
+  myServer
 ]
