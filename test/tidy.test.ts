@@ -9,8 +9,12 @@ const layers: Record<string, readonly string[]> = {
   protocol: ['domain'],
   stores: ['domain'],
   service: ['domain', 'protocol'],
-  transport: ['domain', 'protocol', 'service']
+  transport: ['domain', 'protocol', 'service'],
+  browser: ['protocol']
 }
+
+/** What a browser is given of the protocol; the schemas are left out, and only their types are imported. */
+const bundledProtocol = 'src/protocol/codes.ts'
 
 /** Each room of the service, from the top down: a file may import from its own room and from those below. */
 const rooms = ['changing', 'upkeep', 'reading', 'live', 'lane', 'answers', 'callers', 'tools']
@@ -52,6 +56,22 @@ t.test('imports point one way: a layer knows only those below it', async t => {
         to !== undefined && (to === from || layers[from]!.includes(to)),
         `${file} may import ${relative('.', target)}`
       )
+    }
+  }
+})
+
+t.test('the browser takes types from the protocol, and of its code the codes alone', async t => {
+  const browser = sources.filter(file => layerOf(file) === 'browser')
+  t.not(browser.length, 0)
+  for (const file of browser) {
+    const statements = readFileSync(file, 'utf8').matchAll(
+      /(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'/g
+    )
+    for (const [, type, from] of statements) {
+      const ours = from!.startsWith('.')
+      const target = ours ? relative('.', resolve(dirname(file), from!)).replace(/\.js$/, '.ts') : from!
+      const bundled = target.startsWith('src/browser/') || target === bundledProtocol
+      t.ok(type !== undefined || bundled, `${file} takes more than types from ${target}`)
     }
   }
 })
