@@ -42,7 +42,7 @@ t.test('the examples', async t => {
   const settings = { SLOTLOCK_DATA: data }
   const { url } = await Instance.start(t, settings)
   const surroundings = { ...settings, URL: url }
-  t.strictSame([...examples.keys()], ['http', 'websocket', 'calendar'], 'each of them is run here')
+  t.strictSame([...examples.keys()], ['http', 'websocket', 'calendar', 'client'], 'each of them is run here')
 
   await t.test(
     'two visitors want one slot by HTTP: one gets it, the other hears when to try again',
@@ -78,6 +78,19 @@ t.test('the examples', async t => {
     t.equal(
       lines.find(line => line.startsWith('now it is')),
       'now it is booked'
+    )
+  })
+
+  await t.test('the same with the client: what Bob sees is kept up to date', async t => {
+    const lines = (await run('client', surroundings)).trim().split('\n')
+    t.match(
+      lines.find(line => line.startsWith('Ann has')),
+      /^Ann has (59\d|600) seconds left$/
+    )
+    t.ok(lines.includes('Bob gets SLOT_UNAVAILABLE locked'))
+    t.strictSame(
+      lines.filter(line => line.startsWith('Bob sees')),
+      ['Bob sees locked', 'Bob sees booked']
     )
   })
 

@@ -9,6 +9,9 @@ export const systemClock: Clock = {
   }
 }
 
+/** A first answer that took longer took it at the server; pushes are not on their way for so long. */
+const onTheWayMsMax = 1_000
+
 /**
  * The server's clock, from what it said and how long the answer took: right to half of that. Of several answers the
  * quickest counts.
@@ -44,6 +47,6 @@ export class ServerTime {
    * for longer than a whole round trip; counted from its arrival, a countdown would end after the lock does.
    */
   pushedAt(): number {
-    return this.#clock.monotonic() - this.#roundTripMs
+    return this.#clock.monotonic() - Math.min(this.#roundTripMs, onTheWayMsMax)
   }
 }

@@ -221,7 +221,7 @@ export class Connection {
   async #greet(link: SocketLink | HttpLink): Promise<void> {
     const byHttp = link === this.http
     const token = this.#parts.token.read()
-    const outcome = await link.ask('hello', byHttp ? {} : { token }, openWithinMs)
+    const outcome = await (byHttp ? link.ask('hello') : link.ask('hello', { token }, openWithinMs))
     if (byHttp ? this.closed || this.link?.kind === 'live' : this.#dialled !== link) return
     if (outcome.status === 'LOST' || outcome.status === 'UNSENT') {
       // A socket tells of its end itself.

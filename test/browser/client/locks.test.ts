@@ -42,6 +42,22 @@ t.test(
   }
 )
 
+t.test('what is pushed may have been on its way for a round trip, so that much less is counted', async t => {
+  for (const [roundTripMs, countedMs] of [
+    [300, 59_700],
+    [4_000, 59_000] // the server was slow, not the way
+  ] as const) {
+    const server = new ScriptedServer()
+    server.answer = ({ type }) => (type === 'hello' ? null : undefined)
+    const { client, time } = await started(t, server)
+    await time.step(roundTripMs)
+    server.last.answer(server.last.sent('hello')[0]!, ok(server.session))
+    await time.rest()
+    server.last.push({ type: 'lock', lock: lockView({ expiresInMs: 60_000 }) })
+    t.equal(client.leftMs(client.locks.get('lock-1')!), countedMs)
+  }
+})
+
 t.test('what was pushed and what was answered is told once', async t => {
   const server = new ScriptedServer()
   const { client, states } = await started(t, server)
