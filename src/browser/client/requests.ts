@@ -39,7 +39,7 @@ export class Requests {
   async settle<Result>(ask: (link: Link) => Promise<Outcome>): Promise<Answered<Result>> {
     if (this.#connection.closed) throw closed()
     if (this.#underway >= requestsMax) {
-      const message = `${requestsMax} requests wait for their answers already`
+      const message = `${requestsMax} requests are waiting`
       throw new SlotlockError({ code: 'BUSY', message, retryable: true })
     }
     this.#underway++
@@ -70,5 +70,4 @@ export class Requests {
   }
 }
 
-const closed = (): SlotlockError =>
-  new SlotlockError({ code: 'CLOSED', message: 'The client is not connected' })
+const closed = (): SlotlockError => new SlotlockError({ code: 'CLOSED', message: 'Not connected' })
