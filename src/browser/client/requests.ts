@@ -19,7 +19,7 @@ export class Requests {
   readonly #connection: Connection
   readonly #clock: Clock
   readonly #random: () => number
-  /** Told when a request's outcome was unknown and has been settled: what it did may be news. */
+  /** Told when a request's outcome was unknown and has been settled, or a lock was said to be over: that may be news. */
   readonly #settled: () => void
   #underway = 0
 
@@ -39,7 +39,7 @@ export class Requests {
   async settle<Result>(ask: (link: Link) => Promise<Outcome>): Promise<Answered<Result>> {
     if (this.#connection.closed) throw closed()
     if (this.#underway >= requestsMax) {
-      const message = `${requestsMax} requests wait for their answers already`
+      const message = `${requestsMax} requests are waiting`
       throw new SlotlockError({ code: 'BUSY', message, retryable: true })
     }
     this.#underway++
@@ -52,7 +52,10 @@ export class Requests {
         if (outcome.status === 'LOST') this.#connection.suspect()
         const next = nextStep(outcome, sendings, this.#clock.monotonic(), this.#random)
         if (next.do === 'ANSWER') return { result: next.result as Result, sentAt: next.sentAt }
-        if (next.do === 'FAIL') throw next.error
+        if (next.do === 'FAIL') {
+          if (next.error.code === 'LOCK_EXPIRED') this.#settled()
+          throw next.error
+        }
         sendings = next.sendings
         if (next.renew) this.#connection.renew()
         if (next.afterMs > 0) await new Promise<void>(resolve => this.#clock.after(next.afterMs, resolve))
@@ -67,5 +70,4 @@ export class Requests {
   }
 }
 
-const closed = (): SlotlockError =>
-  new SlotlockError({ code: 'CLOSED', message: 'The client is not connected' })
+const closed = (): SlotlockError => new SlotlockError({ code: 'CLOSED', message: 'Not connected' })

@@ -69,7 +69,7 @@ export class SocketLink implements Link {
     const text = JSON.stringify({ ...params, id, type })
     // The server would close the connection, and we would come back and send it again.
     if (new TextEncoder().encode(text).length > frameBytesMax) {
-      return Promise.resolve(refused('INVALID_REQUEST', `The request is longer than ${frameBytesMax} bytes`))
+      return Promise.resolve(refused('INVALID_REQUEST', `Longer than ${frameBytesMax} bytes`))
     }
     return new Promise(resolve => {
       const cancel = this.#clock.after(withinMs, () => {

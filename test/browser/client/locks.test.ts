@@ -162,6 +162,17 @@ t.test('a lock whose time is over, and nobody said so, is asked for', async t =>
   t.equal(server.last.sent('locks').length, readings, 'and then there is nothing to ask for')
 })
 
+t.test('a lock that is refused as over is no longer among the locks, pushed or not', async t => {
+  const server = new ScriptedServer()
+  server.locks = [lockView()]
+  const { client, time } = await started(t, server)
+  server.locks = []
+  server.answer = ({ type }) => (type === 'extend' ? refuse('LOCK_EXPIRED') : undefined)
+  await t.rejects(client.extend('lock-1'), { code: 'LOCK_EXPIRED' })
+  await time.rest()
+  t.equal(client.locks.size, 0)
+})
+
 t.test('a reading that fails is tried again', async t => {
   const server = new ScriptedServer()
   server.locks = [lockView()]
