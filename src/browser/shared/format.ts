@@ -12,7 +12,9 @@ export class Formats {
   readonly #long: Intl.DateTimeFormat
   readonly #day: Intl.DateTimeFormat
   readonly #dayParts: { weekday: Intl.DateTimeFormat; day: Intl.DateTimeFormat }
-  readonly #month: Intl.DateTimeFormat
+  readonly #short: Intl.DateTimeFormat
+  readonly #days: Intl.DateTimeFormat
+  readonly #daysAndYear: Intl.DateTimeFormat
   readonly #zoneName: Intl.DateTimeFormat
   readonly #number: Intl.NumberFormat
   readonly #twoDigits: Intl.NumberFormat
@@ -33,12 +35,10 @@ export class Formats {
       weekday: new Intl.DateTimeFormat(locale, { ...dates, weekday: 'short' }),
       day: new Intl.DateTimeFormat(locale, { ...dates, day: 'numeric' })
     }
-    this.#month = new Intl.DateTimeFormat(locale, {
-      ...dates,
-      day: 'numeric',
-      month: 'short',
-      year: 'numeric'
-    })
+    const dayAndMonth = { day: 'numeric', month: 'short' } as const
+    this.#short = new Intl.DateTimeFormat(locale, { ...at, ...dayAndMonth, weekday: 'short' })
+    this.#days = new Intl.DateTimeFormat(locale, { ...dates, ...dayAndMonth })
+    this.#daysAndYear = new Intl.DateTimeFormat(locale, { ...dates, ...dayAndMonth, year: 'numeric' })
     this.#zoneName = new Intl.DateTimeFormat(locale, { ...at, timeZoneName: 'shortOffset' })
     this.#number = new Intl.NumberFormat(locale)
     this.#twoDigits = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2 })
@@ -66,7 +66,12 @@ export class Formats {
     return this.#long.format(ms)
   }
 
-  /** The same of a date. */
+  /** `Tue, 1 Dec` */
+  shortDate(ms: number): string {
+    return this.#short.format(ms)
+  }
+
+  /** `Tuesday, 1 December` of a date. */
   longDay(date: string): string {
     return this.#day.format(Date.parse(date))
   }
@@ -79,9 +84,11 @@ export class Formats {
     return this.#dayParts.day.format(Date.parse(date))
   }
 
-  /** `28 Nov – 4 Dec 2026` */
-  dayRange(from: string, to: string): string {
-    return this.#month.formatRange(Date.parse(from), Date.parse(to))
+  /** `28 Nov – 4 Dec`; with the years where one of them is not today's. */
+  dayRange(from: string, to: string, today: string): string {
+    const year = today.slice(0, 4)
+    const format = from.startsWith(year) && to.startsWith(year) ? this.#days : this.#daysAndYear
+    return format.formatRange(Date.parse(from), Date.parse(to))
   }
 
   /** `9:00 – 9:30 AM` */

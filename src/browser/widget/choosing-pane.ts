@@ -109,7 +109,7 @@ export class ChoosingPane {
     if (this.#narrow) this.#freeByDate = countFree(slots, dates, zone, light)
     const day = period.day ?? dates.find(date => (this.#freeByDate.get(date) ?? 0) > 0) ?? dates[0]!
     const visible = this.#narrow ? [day] : dates
-    const label = `${language.texts.times}, ${this.#narrow ? language.formats.longDay(day) : language.formats.dayRange(dates[0]!, dates.at(-1)!)}`
+    const label = `${language.texts.times}, ${this.#narrow ? language.formats.longDay(day) : language.formats.dayRange(dates[0]!, dates.at(-1)!, this.#today)}`
     this.#gridShown = {
       slots,
       dates: visible,
@@ -210,7 +210,9 @@ export class ChoosingPane {
     if (first !== period.first) this.#events.show(rangeOf(period, this.#count))
     const dates = datesOf(this.#period, this.#count)
     const { formats } = this.#shown!.language
-    this.#events.say(day === undefined ? formats.dayRange(dates[0]!, dates.at(-1)!) : formats.longDay(day))
+    this.#events.say(
+      day === undefined ? formats.dayRange(dates[0]!, dates.at(-1)!, this.#today) : formats.longDay(day)
+    )
     this.#events.changed()
   }
 }

@@ -64,6 +64,7 @@ export function headView(
   `
 }
 
+/** What is at its end is not disabled for good: the focus would fall off a button that was just pressed. */
 export function periodView(
   { dates, today, language }: { dates: readonly string[]; today: string; language: Language },
   turn: (days: number) => void
@@ -73,8 +74,8 @@ export function periodView(
   const [atStart, step] = [daysBetween(today, first) <= 0, dates.length]
   return html`
     <div class="period" part="period">
-      <h3>${formats.dayRange(first, dates.at(-1)!)}</h3>
-      <button class="button outlined" part="button" ?disabled=${first === today} @click=${() => turn(daysBetween(first, today))}>
+      <h3>${formats.dayRange(first, dates.at(-1)!, today)}</h3>
+      <button class="button outlined" part="button" aria-disabled=${first === today ? 'true' : nothing} @click=${() => turn(daysBetween(first, today))}>
         ${texts.today}
       </button>
       <span class="turns">
@@ -82,7 +83,7 @@ export function periodView(
           class="square"
           part="button"
           aria-label=${texts.earlier}
-          ?disabled=${atStart}
+          aria-disabled=${atStart ? 'true' : nothing}
           @click=${() => turn(-Math.min(step, daysBetween(today, first)))}
         >
           ${icons.before}

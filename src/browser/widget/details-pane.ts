@@ -66,7 +66,7 @@ export class DetailsPane {
       <div class="summary" part="summary">
         ${icons.calendar}
         <div class="facts">
-          <strong>${slotsInWords(hold.slots, language)}</strong>
+          <strong>${slotsInWords(hold.slots, language, 'short')}</strong>
           <span class="small muted">${[shown.resourceName, shown.calendarName].filter(Boolean).join(' · ')}</span>
         </div>
         ${clockView(shown)}

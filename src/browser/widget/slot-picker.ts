@@ -211,7 +211,8 @@ export class SlotPicker extends LitElement {
   }
 
   readonly #onLine = (): void => {
-    if (navigator.onLine) this.#link?.client.reconnectNow()
+    // Back: try at once. Gone: ask whether the connection still stands, rather than wait for its next ping.
+    this.#link?.client.reconnectNow()
     this.requestUpdate()
   }
 

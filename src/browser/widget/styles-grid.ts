@@ -70,9 +70,12 @@ export const gridStyles = css`
     background: var(--accent);
     color: var(--on-accent);
   }
-  .strip .day[aria-pressed='true'] * {
+  .strip .day[aria-pressed='true'] :is(.weekday, .number) {
     color: inherit;
     background: none;
+  }
+  .strip .day[aria-pressed='true'] .dot {
+    background: currentColor;
   }
   .dot {
     display: block;
@@ -80,10 +83,9 @@ export const gridStyles = css`
     height: 5px;
     margin: 2px auto 0;
     border-radius: 50%;
-    background: currentColor;
-    color: var(--accent);
+    background: var(--accent);
   }
-  .dot.no {
+  .strip .dot.no {
     background: transparent;
   }
   .cell {
@@ -166,6 +168,7 @@ export const gridStyles = css`
   }
   .booked,
   .blocked {
+    border-color: var(--line);
     color: var(--muted);
     background: var(--raised);
     text-decoration: line-through;

@@ -74,7 +74,7 @@ export const panels = css`
     box-shadow: 0 8px 24px -12px var(--sl-shadow);
   }
   .hold .what {
-    flex: 1 1 12rem;
+    flex: 1 1 9rem;
     min-width: 0;
   }
   .hold .what strong {
@@ -201,6 +201,9 @@ export const panels = css`
     }
     .actions .button {
       width: 100%;
+    }
+    .hold .hint {
+      display: none;
     }
     .hold .do {
       width: 100%;

@@ -34,12 +34,12 @@ export function holdView(
   const { texts } = shown.language
   return html`
     <section class="hold" part="hold" aria-label=${texts.held}>
-      ${clockView(shown)}
       <div class="what">
         <p class="small muted">${texts.held}${shown.resourceName ? ` · ${shown.resourceName}` : nothing}</p>
-        <strong>${slotsInWords(shown.hold.slots, shown.language)}</strong>
-        ${shown.canGrow ? html`<p class="small muted">${texts.addHint}</p>` : nothing}
+        <strong>${slotsInWords(shown.hold.slots, shown.language, 'short')}</strong>
+        ${shown.canGrow ? html`<p class="small muted hint">${texts.addHint}</p>` : nothing}
       </div>
+      ${clockView(shown)}
       <div class="do">
         <button class="button quiet" part="button" ?disabled=${shown.busy} @click=${on.release}>${texts.release}</button>
         <button class="button primary" part="button button-primary" ?disabled=${shown.busy} @click=${on.goOn}>

@@ -26,11 +26,16 @@ export function languageFor(
 }
 
 /** `Tuesday, 1 December, 9:00 – 10:00 AM`: the whole run, which may be in any order. */
-export function slotsInWords(slots: readonly string[], { formats, slotMs }: Language): string {
+export function slotsInWords(
+  slots: readonly string[],
+  { formats, slotMs }: Language,
+  length: 'long' | 'short' = 'long'
+): string {
   const starts = slots.map(startOf).sort((one, other) => one - other)
   const [first, last] = [starts[0], starts.at(-1)]
   if (first === undefined || last === undefined) return ''
-  return `${formats.date(first)}, ${formats.timeRange(first, last + slotMs)}`
+  const date = length === 'long' ? formats.date(first) : formats.shortDate(first)
+  return `${date}, ${formats.timeRange(first, last + slotMs)}`
 }
 
 export interface SaidNotice {
