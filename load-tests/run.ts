@@ -27,10 +27,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (options.list) {
     for (const { name, summary, stores } of scenarios)
-      console.log(`${name.padEnd(14)} ${summary} (${stores.join(', ')})`)
+      console.log(`${name.padEnd(14)} ${summary} (${stores.join(', ') || 'what it runs on'})`)
     return 0
   }
-  if (!existsSync(options.cli)) {
+  if (chosen.some(({ stores }) => stores.length > 0) && !existsSync(options.cli)) {
     console.error(`${options.cli} is not there: npm run build`)
     return 2
   }
@@ -40,8 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
 
   const reports: Report[] = []
   for (const scenario of chosen)
-    for (const stores of scenario.stores.filter(known => options.stores.includes(known)))
-      reports.push(await runOne(scenario, stores, options))
+    for (const stores of setupsOf(scenario, options)) reports.push(await runOne(scenario, stores, options))
   console.log(`## Summary\n\n${summaryOf(reports)}`)
   const missed = reports.some(({ figures }) => figures.some(({ verdict }) => verdict === 'missed'))
   return reports.some(({ broken }) => broken) || (options.strict && missed) ? 1 : 0
@@ -53,15 +52,32 @@ function choose({ names }: LoadOptions): readonly Scenario[] {
     throw new Error(
       `${unknown.join(', ')}: no such scenario; there are ${scenarios.map(({ name }) => name).join(', ')}`
     )
-  return names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name))
+  // somebody's own server is loaded by those who say so
+  return names.length === 0
+    ? scenarios.filter(({ stores }) => stores.length > 0)
+    : scenarios.filter(({ name }) => names.includes(name))
 }
 
-async function runOne(scenario: Scenario, stores: StoreSetup, options: LoadOptions): Promise<Report> {
+const setupsOf = ({ stores }: Scenario, options: LoadOptions): (StoreSetup | 'your own')[] =>
+  stores.length === 0 ? ['your own'] : stores.filter(known => options.stores.includes(known))
+
+async function runOne(
+  scenario: Scenario,
+  stores: StoreSetup | 'your own',
+  options: LoadOptions
+): Promise<Report> {
   const report = new Report(scenario.name, stores)
   const log = (text: string): void => console.error(`${scenario.name} (${stores}): ${text}`)
   log(scenario.summary)
   try {
-    await scenario.run({ stores, options, random: seededRandom(options.seed), report, log })
+    // whoever loads a server of their own starts no stores, whichever are named here
+    await scenario.run({
+      stores: stores === 'your own' ? 'embedded' : stores,
+      options,
+      random: seededRandom(options.seed),
+      report,
+      log
+    })
   } catch (error) {
     report.check(
       'the scenario runs to its end',

@@ -176,7 +176,12 @@ const settings = {
   ),
   LOCK_TTL_MIN_MS: limit('lockTtlMinMs', lockMsMin, lockMsMax, 'the shortest life a request may ask for'),
   LOCK_TTL_MAX_MS: limit('lockTtlMaxMs', lockMsMin, lockMsMax, 'the longest life a request may ask for'),
-  LOCK_LIFE_MAX_MS: limit('lockLifeMaxMs', lockMsMin, lockMsMax, "a lock's whole life, with all extensions"),
+  LOCK_LIFE_MAX_MS: limit(
+    'lockLifeMaxMs',
+    lockMsMin,
+    lockMsMax,
+    "a lock's whole life, with all extensions and replacements"
+  ),
   SELECTION_TTL_MS: limit(
     'selectionTtlMs',
     lockMsMin,

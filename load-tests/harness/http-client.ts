@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http'
+import { Agent, request as plainRequest } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import type { Problem } from '../../src/protocol/schemas.js'
 import { nowMs } from './time.js'
 
@@ -25,10 +26,11 @@ export function ask(
 ): Promise<HttpAnswer> {
   const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
   const start = nowMs()
+  const secure = url.startsWith('https:')
   return new Promise((resolve, reject) => {
-    const sent = request(url, {
+    const sent = (secure ? secureRequest : plainRequest)(url, {
       method,
-      agent,
+      ...(secure ? {} : { agent }),
       timeout: answerWithinMs,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),

@@ -15,6 +15,9 @@ export interface LoadOptions {
   seed: number
   /** A target that is missed fails the run too. */
   strict: boolean
+  /** Of my-server: where it is, and which of its calendars may be used. */
+  url: string | undefined
+  calendar: string
   /** The program under test; another build can be named to compare. */
   cli: string
 }
@@ -28,6 +31,8 @@ export const usage = `npm run load -- [names] [options]
   --clients N                  clients, for scenarios with a crowd
   --seed N                     repeats the choices of an earlier run
   --strict                     a missed target fails the run, not only a broken invariant
+  --url URL                    my-server: the server under test, http:// or https://
+  --calendar ID                my-server: one of its calendars (default demo)
   --cli PATH                   the program under test (default dist/cli.js)`
 
 /** Throws with a message for the person at the keyboard. */
@@ -44,6 +49,8 @@ export function parseOptions(args: readonly string[]): LoadOptions {
       clients: { type: 'string' },
       seed: { type: 'string' },
       strict: { type: 'boolean', default: false },
+      url: { type: 'string' },
+      calendar: { type: 'string', default: 'demo' },
       cli: { type: 'string', default: 'dist/cli.js' }
     }
   })
@@ -62,6 +69,8 @@ export function parseOptions(args: readonly string[]): LoadOptions {
     clients: positive('--clients', values.clients),
     seed: positive('--seed', values.seed) ?? Date.now() % 1_000_000,
     strict: values.strict,
+    url: values.url,
+    calendar: values.calendar,
     cli: values.cli
   }
 }

@@ -11,12 +11,17 @@ export interface Rounds<T> {
  * Runs rounds until `count` of them count, at most twice as many. Whatever is compared is measured inside one round,
  * side by side, so that a noisy minute of the machine falls on both.
  *
- * `round` reports the loads of other client processes through `addLoads`; that of this process is measured here.
+ * `round` reports the loads of other client processes through `addLoads`; that of this process is measured here. What
+ * else makes a round worthless it says through `spoil`: a reference, say, that took as long as what it is there to judge.
  */
 export async function runRounds<T>(
   report: Report,
   count: number,
-  round: (index: number, addLoads: (loads: readonly GeneratorLoad[]) => void) => Promise<T>
+  round: (
+    index: number,
+    addLoads: (loads: readonly GeneratorLoad[]) => void,
+    spoil: (why: string) => void
+  ) => Promise<T>
 ): Promise<Rounds<T>> {
   const counted: T[] = []
   const voided: T[] = []
@@ -25,8 +30,13 @@ export async function runRounds<T>(
     const loads: GeneratorLoad[] = []
     const ownLoad = watchOwnLoad()
     const steal = watchSteal()
-    const value = await round(index, more => loads.push(...more))
-    const why = voidReasons([...loads, ownLoad()], steal())
+    const spoilt: string[] = []
+    const value = await round(
+      index,
+      more => loads.push(...more),
+      reason => spoilt.push(reason)
+    )
+    const why = [...voidReasons([...loads, ownLoad()], steal()), ...spoilt]
     if (why.length === 0) counted.push(value)
     else {
       voided.push(value)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { subprotocol } from '../../src/protocol/codes.js'
 import type { Push } from '../../src/protocol/messages.js'
 import type { SessionView, WireError } from '../../src/protocol/schemas.js'
@@ -19,6 +20,8 @@ export interface ClientOptions {
   onPush?: ((push: Push, atMs: number) => void) | undefined
   /** Pushes are counted and thrown away unparsed: for watchers that are only there to be written to. */
   drain?: boolean | undefined
+  /** For another protocol than slotlock's: every text message as it is, counted as a push. */
+  onText?: ((text: string, atMs: number) => void) | undefined
 }
 
 /**
@@ -29,6 +32,7 @@ export class WsClient {
   readonly #socket: Socket
   readonly #onPush: ClientOptions['onPush']
   readonly #drain: boolean
+  readonly #onBareText: ClientOptions['onText']
   readonly #waiting = new Map<number, (answer: Answer) => void>()
   #id = 0
   #upgraded: (() => void) | undefined
@@ -41,25 +45,28 @@ export class WsClient {
   closed: string | undefined
 
   private constructor(options: ClientOptions) {
-    const { hostname, port, pathname, search } = new URL(options.url)
+    const { protocol, hostname, host, port, pathname, search } = new URL(options.url)
     this.#onPush = options.onPush
     this.#drain = options.drain ?? false
+    this.#onBareText = options.onText
     this.#reader = new FrameReader((opcode, payload) => this.#onFrame(opcode, payload))
-    this.#socket = connect({
+    const secure = protocol === 'wss:'
+    const target = {
       host: hostname,
-      port: Number(port),
+      port: port === '' ? (secure ? 443 : 80) : Number(port),
       noDelay: true,
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress })
-    })
+    }
+    this.#socket = secure ? connectTls({ ...target, servername: hostname }) : connect(target)
     this.#socket.write(
       [
         `GET ${pathname}${search} HTTP/1.1`,
-        `Host: ${hostname}:${port}`,
+        `Host: ${host}`,
         'Upgrade: websocket',
         'Connection: Upgrade',
         `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
         'Sec-WebSocket-Version: 13',
-        `Sec-WebSocket-Protocol: ${subprotocol}`,
+        ...(options.onText === undefined ? [`Sec-WebSocket-Protocol: ${subprotocol}`] : []),
         '\r\n'
       ].join('\r\n')
     )
@@ -70,6 +77,15 @@ export class WsClient {
 
   /** Connected and greeted: `hello` was answered. Throws when the server refuses. */
   static async open(options: ClientOptions & { token?: string | undefined }): Promise<WsClient> {
+    const client = await WsClient.openBare(options)
+    const answer = await client.request('hello', options.token === undefined ? {} : { token: options.token })
+    if (!answer.ok) throw new Error(`hello was refused: ${answer.error.code}`)
+    client.session = answer.result as SessionView
+    return client
+  }
+
+  /** Connected and nothing more. */
+  static async openBare(options: ClientOptions): Promise<WsClient> {
     const client = new WsClient(options)
     await new Promise<void>((resolve, reject) => {
       client.#upgraded = resolve
@@ -80,10 +96,11 @@ export class WsClient {
       client.#whenClosed = reason => reject(new Error(reason))
       client.#settled = () => clearTimeout(timer)
     }).finally(() => client.#settled?.())
-    const answer = await client.request('hello', options.token === undefined ? {} : { token: options.token })
-    if (!answer.ok) throw new Error(`hello was refused: ${answer.error.code}`)
-    client.session = answer.result as SessionView
     return client
+  }
+
+  sendText(text: string): void {
+    this.#socket.write(encodeFrame(opcodes.text, Buffer.from(text)))
   }
 
   #settled: (() => void) | undefined
@@ -152,6 +169,11 @@ export class WsClient {
   }
 
   #onText(payload: Buffer): void {
+    if (this.#onBareText !== undefined) {
+      this.pushes += 1
+      this.#onBareText(payload.toString(), nowMs())
+      return
+    }
     if (this.#drain && this.#waiting.size === 0) {
       this.pushes += 1
       return

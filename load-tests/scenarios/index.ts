@@ -2,10 +2,12 @@ import type { Scenario } from '../harness/scenario.js'
 import { clinicDay } from './clinic-day.js'
 import { expiryLag } from './expiry-lag.js'
 import { failover } from './failover.js'
+import { fanOut } from './fan-out.js'
 import { holdRace } from './hold-race.js'
 import { hoverStorm } from './hover-storm.js'
 import { httpLocks } from './http-locks.js'
 import { idleMemory } from './idle-memory.js'
+import { myServer } from './my-server.js'
 import { overlap } from './overlap.js'
 import { resync } from './resync.js'
 import { wsLock } from './ws-lock.js'
@@ -15,10 +17,12 @@ export const scenarios: readonly Scenario[] = [
   overlap,
   wsLock,
   httpLocks,
+  fanOut,
   hoverStorm,
   expiryLag,
   clinicDay,
   failover,
   resync,
-  idleMemory
+  idleMemory,
+  myServer
 ]

@@ -69,7 +69,7 @@ export interface LockStore {
    */
   sweep(locksMax: number): Promise<{ ended: LockRecord[]; rows: SlotRow[]; nextExpiryAt: number | undefined }>
 
-  /** All rows whose slot starts in [fromMs, toMs), free ones included for their version, the earliest first. At most 20,000. */
+  /** All rows whose slot starts in [fromMs, toMs), free ones included for their version, the earliest first. At most 5,000. */
   readRange(calendar: CalendarId, fromMs: number, toMs: number): Promise<SlotRow[]>
 
   /** The rows of these slots; a slot without a row is left out. */

@@ -62,7 +62,10 @@ export const LockSchema = Type.Object({
   ),
   by: TagSchema,
   fence: Type.Integer({ description: 'greater than that of any earlier lock on any of the same slots' }),
-  createdAt: EpochMs,
+  createdAt: Type.Integer({
+    minimum: 0,
+    description: 'epoch milliseconds; of the first, in a chain of replacements that share slots'
+  }),
   expiresAt: EpochMs,
   expiresInMs: DurationMs,
   extendableUntil: EpochMs

@@ -161,10 +161,9 @@ export class Hub<M extends Member> {
         return
       }
       case 'lock':
-        this.#tellOwner(event.lock, false)
-        return
       case 'expiring':
-        this.#tellOwner(event.lock, true)
+        // who asked for the change is answered first, in this turn: a frame and a write sooner
+        setImmediate(() => this.#tellOwner(event.lock, event.kind === 'expiring'))
         return
       // A definition has no push of its own: what it changes is read with the next snapshot.
       case 'calendar':

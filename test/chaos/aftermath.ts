@@ -14,10 +14,14 @@ const convergeWithinMs = 30_000
 /** Days whose slots are tried one by one at the end. */
 const daysProbed = 3
 
+/** Slots that are closed as by an instance that dies between its commit and telling anybody. */
+const untold = 3
+
 /**
  * After the last fault: the screens, a fresh snapshot of every instance, and the database have to agree, within a
- * bound. Then Redis is made to say the opposite of the truth about every other slot of the last days, and all of them
- * are asked for: what is free must be had, whatever Redis has of it, and what is booked must not.
+ * bound; and once more after a commit that nobody was told of, which nothing but the tail can find. Then Redis is made
+ * to say the opposite of the truth about every other slot of the last days, and all of them are asked for: what is free
+ * must be had, whatever Redis has of it, and what is booked must not.
  */
 export async function aftermath(parts: {
   world: World
@@ -25,6 +29,34 @@ export async function aftermath(parts: {
   random: Random
   screens: (rows: SlotState[]) => Promise<string[]>
 }): Promise<{ aftermath: Aftermath; last: Look | undefined }> {
+  const { world, calendar } = parts
+  const agreed = await agreement(parts)
+  const days = calendar.days.slice(-daysProbed).flat()
+  await commitUntold(world, calendar, days.slice(-untold))
+  const told = await agreement(parts)
+  const problems = [
+    ...agreed.problems,
+    ...told.problems.map(text => `after a commit that nobody was told of: ${text}`)
+  ]
+  let looks = agreed.looks + told.looks
+  const rows = await look(world.mariadb.url())
+  if (rows !== undefined) {
+    await lie(world, calendar, rows, days)
+    const probed = await probe(parts, rows, days)
+    problems.push(...probed)
+    looks += days.length
+  }
+  const last = await look(world.mariadb.url(), true)
+  return {
+    aftermath: { kind: 'aftermath', at: nowMs(), convergedAfterMs: agreed.afterMs, looks, problems },
+    last
+  }
+}
+
+/** Waits until everybody sees what the database has; what differs at the bound are the problems. */
+async function agreement(
+  parts: Parameters<typeof aftermath>[0]
+): Promise<{ problems: string[]; looks: number; afterMs: number }> {
   const { world, calendar } = parts
   const startedAt = nowMs()
   let problems: string[] = []
@@ -41,19 +73,25 @@ export async function aftermath(parts: {
     }
     if (problems.length > 0) await pause(100)
   } while (problems.length > 0 && nowMs() - startedAt < convergeWithinMs)
-  const convergedAfterMs = nowMs() - startedAt
-  const rows = await look(world.mariadb.url())
-  if (rows !== undefined) {
-    const days = calendar.days.slice(-daysProbed).flat()
-    await lie(world, calendar, rows, days)
-    const probed = await probe(parts, rows, days)
-    problems.push(...probed)
-    looks += days.length
-  }
-  const last = await look(world.mariadb.url(), true)
-  return {
-    aftermath: { kind: 'aftermath', at: nowMs(), convergedAfterMs, looks, problems },
-    last
+  return { problems, looks, afterMs: nowMs() - startedAt }
+}
+
+async function commitUntold(world: World, calendar: Calendar, slots: readonly string[]): Promise<void> {
+  const connection = await world.mariadb.connect()
+  try {
+    for (const slot of slots) {
+      const startMs = Date.parse(slot.slice(slot.indexOf('/') + 1))
+      const now = Date.now()
+      await connection.query(
+        `INSERT INTO slots (calendar, slot, start_ms, state, owner, token, ver, expires_ms, updated_ms)
+         VALUES (?, ?, ?, 'blocked', '', '', ?, 0, ?)
+         ON DUPLICATE KEY UPDATE ver = IF(state = 'free', GREATEST(ver + 1, VALUES(ver)), ver),
+           updated_ms = IF(state = 'free', VALUES(updated_ms), updated_ms), state = IF(state = 'free', 'blocked', state)`,
+        [calendar.id, slot, startMs, now * 1_000, now]
+      )
+    }
+  } finally {
+    await connection.end()
   }
 }
 

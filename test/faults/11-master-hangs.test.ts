@@ -1,13 +1,15 @@
 import t from 'tap'
 import { until } from '../helpers/process.js'
 import { RedisServer } from '../helpers/redis.js'
+import { startSentinel } from '../helpers/sentinel.js'
 import { fill, markOf, untilColor, untilMarked } from './redis-side.js'
 import { calendar, codeOf, keys, slot, startWorld } from './world.js'
 
 /**
- * Geometry: a master hangs with all its connections open. Its replica is promoted (by a Sentinel or a person; what does
- * it is no part of this) and the address leads to it, but nobody closes the old connections. Later the old master comes
- * back as a replica, and for a moment the address leads to it again: it answers, and refuses every write.
+ * Geometry: a master hangs with all its connections open. Its replica is promoted, by a person or by a Sentinel, and the
+ * address leads to it, but nobody closes the old connections. Later the old master comes back as a replica, and for a
+ * moment the address leads to it again: it answers, and refuses every write. (The address is one REDIS_URL, which a
+ * balancer or a name behind it turns to whom the Sentinel names; here the proxy does.)
  *
  * What should follow: requests go to the database until the hung connections are given up on, which we do ourselves.
  * READONLY makes us connect anew, and nothing that was refused or lost is ever sent a second time.
@@ -74,4 +76,43 @@ t.test('the master hangs, and comes back as a replica', async t => {
   })
   t.strictSame(reserved, [], 'what the replica had refused was not sent again')
   t.equal(codeOf(await ann.book(held)), 'ok')
+})
+
+t.test('the master hangs, and a Sentinel puts its replica in its place', async t => {
+  const settings = ['--repl-diskless-sync-delay', '0']
+  const master = await RedisServer.start(t, settings)
+  const replica = await RedisServer.start(t, [
+    ...settings,
+    ...['--replicaof', '127.0.0.1', String(master.port)]
+  ])
+  const onReplica = replica.client()
+  const sentinel = await startSentinel(t, master.port)
+  const world = await startWorld(t, { redis: master, lane: { commandTimeoutMs: 150 } })
+  const { one, two } = world
+  await fill(world)
+  const ann = await (await one.visitor()).watch()
+  const bob = await (await two.visitor()).watch()
+  const held = await ann.locked([0])
+  await until('the replica has it', async () => (await onReplica.exists(keys.slot(calendar, slot(0)))) === 1)
+
+  master.freeze()
+  t.equal(codeOf(await bob.lock([0])), 'SLOT_UNAVAILABLE')
+  const meanwhile = await bob.locked([1])
+  await until('the Sentinel has decided', async () => (await sentinel.masterPort()) === replica.port, 60_000)
+  for (const { redisProxy } of [one, two]) redisProxy!.retarget(replica.port)
+  await until('both noticed that it is another server', () =>
+    [one, two].every(({ lane }) => lane!.counters.serverChanges >= 1)
+  )
+  await untilColor('green', one, two)
+  await untilMarked(onReplica, 1, 'locked')
+  t.match(
+    await markOf(onReplica, 1),
+    meanwhile.id,
+    'what was locked without Redis came to it from the database'
+  )
+  // it goes on as the master that it was, and nobody asks it any more
+  master.thaw()
+  t.equal(codeOf(await ann.lock([1])), 'SLOT_UNAVAILABLE')
+  t.equal(codeOf(await ann.book(held)), 'ok')
+  await bob.untilScreenEquals(world.rows)
 })

@@ -130,6 +130,7 @@ t.test('the feed is asked for a calendar and a session once, and let go of with 
   hub.leave(one, session)
   t.strictSame([feed.watched.get(calendar), feed.attached.get(session)], [1, 1])
   feed.emit({ kind: 'lock', lock: lockRecord(session) })
+  await until('its owner is told', () => two.frames.length > 0)
   t.equal(one.frames.length, 0)
   t.match(two.messages, [{ type: 'lock', lock: { state: 'held' } }])
   hub.unwatch(two, calendar)

@@ -36,6 +36,10 @@ export interface Dialect {
    * another index of a small table, and two walkers in different orders deadlock.
    */
   readonly byPrimaryKey: string
+  /** After the table `locks` of a SELECT that names an owner. */
+  readonly byOwner: string
+  /** Between the columns and the WHERE of a SELECT that reads no table. */
+  readonly fromNothing: string
   /** Begins the part of an INSERT that says what becomes of a row that exists. */
   upsert(keyColumns: string): string
   /** In that part: the value that would have been inserted. */

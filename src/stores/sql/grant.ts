@@ -39,7 +39,9 @@ export class Granting {
   constructor(context: StoreContext) {
     this.#context = context
     const dialect = context.db.dialect
-    this.#insertLock = byReplacing(replacing => textByCount(count => insertLockText(count, replacing)))
+    this.#insertLock = byReplacing(replacing =>
+      textByCount(count => insertLockText(dialect, count, replacing))
+    )
     this.#takeSlots = byReplacing(replacing => textByCount(count => takeSlotsText(dialect, count, replacing)))
   }
 
@@ -170,12 +172,13 @@ export class Granting {
   async #diagnose(request: GrantRequest, stamp: Stamp, last: boolean): Promise<GrantOutcome | typeof again> {
     const context = this.#context
     const { lock, owner, calendar } = request
+    const { dialect } = context.db
     const replaces = request.replaces ?? ''
     const [own, old, counts, slots] = await context.db.read([
       selectLock(lock),
       selectLock(replaces as LockId),
       {
-        text: `SELECT locks_live, slots_live, :now AS now_ms FROM (${liveCounts}) mine`,
+        text: `SELECT ${liveLocks(dialect)} AS locks_live, ${liveSlots(dialect)} AS slots_live, :now AS now_ms`,
         values: { owner, replaces }
       },
       {
@@ -212,9 +215,14 @@ export class Granting {
   }
 }
 
-/** The owner's live locks and slots, the one that gives way not counted. */
-const liveCounts = `SELECT COUNT(*) AS locks_live, COALESCE(SUM(slot_count), 0) AS slots_live FROM locks
-  WHERE owner = :owner AND state = 'held' AND expires_ms > :now AND id <> :replaces`
+/**
+ * What the owner's live locks add up to, the one that gives way not counted. The index is named because finding it
+ * costs more than using it: MariaDB looks into every index that might do.
+ */
+const ofLiveLocks = (sum: string, { byOwner }: Dialect): string =>
+  `(SELECT ${sum} FROM locks${byOwner} WHERE owner = :owner AND state = 'held' AND expires_ms > :now AND id <> :replaces)`
+const liveLocks = (dialect: Dialect): string => ofLiveLocks('COUNT(*)', dialect)
+const liveSlots = (dialect: Dialect): string => ofLiveLocks('COALESCE(SUM(slot_count), 0)', dialect)
 
 /** Of a row of `slots`: this grant may take it. The same as isInTheWay, and a version that grows. */
 const takeable = (replacing: boolean): string =>
@@ -250,16 +258,15 @@ const lifeText = {
     'CASE WHEN :goesOn = 1 AND old.created_ms + :life < :expires THEN old.created_ms + :life ELSE :expires END'
 }
 
-const insertLockText = (count: number, replacing: boolean): string => `
+const insertLockText = (dialect: Dialect, count: number, replacing: boolean): string => `
   INSERT INTO locks (id, calendar, owner, slots, slot_count, state, fingerprint, fence, ver, change_id, created_ms, expires_ms,
     updated_ms, reason, address, user_agent)
   SELECT :lock, :calendar, :owner, :slots, :count, 'held', :fingerprint, :ver, :ver, :change,
     ${replacing ? `${lifeText.created}, ${lifeText.expires}` : ':created, :expires'},
     :now, NULL, :address, :userAgent
-  FROM (${liveCounts}) mine${replacing ? ', locks old' : ''}
-  WHERE ${inTime}
-    AND mine.locks_live + 1 <= :locksMax AND mine.slots_live + :count <= :lockedSlotsMax
-    AND NOT EXISTS (SELECT 1 FROM slots
+  ${replacing ? 'FROM locks old' : dialect.fromNothing} WHERE ${inTime}
+    AND ${liveLocks(dialect)} + 1 <= :locksMax AND ${liveSlots(dialect)} + :count <= :lockedSlotsMax
+    AND NOT EXISTS (SELECT 1 FROM slots${dialect.byPrimaryKey}
       WHERE slots.calendar = :calendar AND slots.slot IN (${nameList('s', count)}) AND NOT (${takeable(replacing)}))
     ${
       replacing
@@ -277,15 +284,17 @@ const takeSlotsText = (dialect: Dialect, count: number, replacing: boolean): str
       ? `SELECT :s${index} AS s, :b${index} AS b, :c${index} AS c, :k${index} AS k`
       : `SELECT :s${index} AS s, :b${index} AS b`
   const union = Array.from({ length: count }, (_, index) => row(index)).join(' UNION ALL ')
+  // one slot is nearly always all there is, and a derived table costs more than its row
+  const from = count === 1 && !replacing ? dialect.fromNothing : `FROM (${union}) x`
+  const [slot, start] = count === 1 && !replacing ? [':s0', ':b0'] : ['x.s', 'x.b']
   const chosen = (taken: string, freed: string): string =>
     replacing ? `CASE WHEN x.k = 1 THEN ${taken} ELSE ${freed} END` : taken
   const incoming = (column: string): string => dialect.incoming(column)
   return `
   INSERT INTO slots (calendar, slot, start_ms, state, owner, token, ver, expires_ms, updated_ms)
-  SELECT ${replacing ? 'x.c' : ':calendar'}, x.s, x.b, ${chosen("'locked'", "'free'")}, ${chosen(':owner', "''")},
+  SELECT ${replacing ? 'x.c' : ':calendar'}, ${slot}, ${start}, ${chosen("'locked'", "'free'")}, ${chosen(':owner', "''")},
     ${chosen(':lock', ':replaces')}, :ver, ${chosen(replacing ? endOfNew : ':expires', '0')}, :now
-  FROM (${union}) x
-  WHERE EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.change_id = :change)
+  ${from} WHERE EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.change_id = :change)
   ${dialect.upsert('calendar, slot')}
     token = CASE WHEN ${takeable(replacing)} THEN ${incoming('token')} ELSE NULL END,
     state = ${incoming('state')}, owner = ${incoming('owner')}, ver = ${incoming('ver')},

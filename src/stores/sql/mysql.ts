@@ -19,6 +19,8 @@ export const mysqlDialect: Dialect = {
   kind: 'mysql',
   forUpdate: ' FOR UPDATE',
   byPrimaryKey: ' FORCE INDEX (PRIMARY)',
+  byOwner: ' FORCE INDEX (locks_by_owner)',
+  fromNothing: 'FROM DUAL',
   upsert: () => 'ON DUPLICATE KEY UPDATE',
   incoming: column => `VALUES(${column})`,
   leaveExisting: () => 'ON DUPLICATE KEY UPDATE ver = slots.ver'

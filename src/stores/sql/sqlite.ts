@@ -12,6 +12,8 @@ export const sqliteDialect: Dialect = {
   // one writer at a time: BEGIN IMMEDIATE holds everything
   forUpdate: '',
   byPrimaryKey: '',
+  byOwner: '',
+  fromNothing: '',
   upsert: keyColumns => `ON CONFLICT (${keyColumns}) DO UPDATE SET`,
   incoming: column => `excluded.${column}`,
   leaveExisting: keyColumns => `ON CONFLICT (${keyColumns}) DO NOTHING`

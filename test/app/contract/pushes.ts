@@ -87,11 +87,8 @@ export const pushes: Subject = async (t, clinic, face) => {
       const watchers = [await watcherAt('ann'), await watcherAt('bob')]
       const slots = clinic.slots(2)
       const { lock } = await ann.must('lock', { calendar, slots, ttlMs: 400 })
-      for (const watcher of watchers) {
-        const locked = await sees(watcher, slots[0]!, 'locked')
-        const free = await sees(watcher, slots[0]!, 'free')
-        t.ok(free.ver > locked.ver)
-      }
+      // an instance that stood still for so short a life tells its end alone
+      for (const watcher of watchers) t.ok((await sees(watcher, slots[0]!, 'free')).ver > lock.fence)
       for (const one of [ann, elsewhere]) {
         const push = await one.next('lock', push => lockIn(push).state === 'expired')
         t.match(lockIn(push), { id: lock.id, expiresInMs: 0 })

@@ -63,7 +63,7 @@ async function countedAfterLostReply(t: Test, open: (port: number) => Redis) {
   const proxy = await TcpProxy.start(t, server.port)
   const client = open(proxy.port)
   t.teardown(() => client.disconnect())
-  if (client.status !== 'ready') await once(client, 'ready')
+  await until('it is connected', () => client.status === 'ready')
   const behind = server.client()
   proxy.fault({ dropDownstream: true })
   const answer = client.incr('count').then(
