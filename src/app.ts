@@ -10,6 +10,7 @@ import type { Clock, Random } from './domain/clock.js'
 import { embeddedSecret } from './embedded-secret.js'
 import { Tokens } from './service/callers/tokens.js'
 import { createService, type Service } from './service/service.js'
+import { mysqlTlsOf, redisAddressOf } from './store-addresses.js'
 import { RedisFastLane } from './stores/redis/fast-lane.js'
 import type { RedisInspection } from './stores/redis/inspect.js'
 import { newSqlStats, type SqlStats } from './stores/sql/dialect.js'
@@ -69,7 +70,8 @@ export async function openStore(
     clock,
     random,
     stats,
-    connectionsMax: config.mysqlConnectionsMax
+    connectionsMax: config.mysqlConnectionsMax,
+    tls: mysqlTlsOf(config)
   })
   try {
     await store.migrate()
@@ -100,7 +102,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const giveBack = config.mode === 'embedded' ? claimFolder(config.data) : undefined
   const store = await openStore(config, around, sqlStats)
   const demo = config.mode === 'embedded' && (await createDemoCalendar(store))
-  const { redisUrl } = config
+  const redisAddress = redisAddressOf(config)
 
   let redis: RedisFastLane | undefined
   let inspection: RedisInspection | undefined
@@ -116,11 +118,11 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const service = createService({
     store,
     openLane:
-      redisUrl === undefined
+      redisAddress === undefined
         ? undefined
         : (listener, onGap) => {
             redis = new RedisFastLane({
-              url: redisUrl,
+              ...redisAddress,
               prefix: config.redisKeyPrefix,
               clock,
               random,
@@ -187,7 +189,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
           url,
           mode: config.mode,
           locks: config.mysqlUrl === undefined ? `SQLite in ${config.data}` : 'MySQL',
-          fastLane: redisUrl === undefined ? 'none' : 'Redis',
+          fastLane: redisAddress === undefined ? 'none' : 'Redis',
           ...(demo ? { demo: `${url}/v1/calendars/demo/slots` } : {})
         },
         `slotlock ${version} listens on ${url}, locks in ${storeWords(config)}, ${laneWords(config)}`

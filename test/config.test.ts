@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { ConfigError, configTable, printConfig, readConfig } from '../src/config.js'
 import { defaultLimits } from '../src/domain/limits.js'
-import { parseRedisUrl } from '../src/stores/redis/connections.js'
+import { parseRedisUrl } from '../src/stores/redis/address.js'
 
 type Env = Record<string, string | undefined>
 
@@ -11,6 +11,8 @@ const older = 'the-secret-before-it-of-thirty-two-characters'
 const mysql = 'mysql://slotlock:hunter2@db.example:3306/slotlock'
 const redis = 'redis://:hunter2@cache.example:6379/0'
 const shared = { MYSQL_URL: mysql, SLOTLOCK_SECRET: secret }
+
+const noFiles = { ca: undefined, cert: undefined, key: undefined }
 
 function problemsOf(env: Env): readonly string[] {
   try {
@@ -34,11 +36,17 @@ t.test(
   'without any variable the service is embedded, on loopback, with the limits of the contract',
   async t => {
     t.strictSame(readConfig({}), {
+      environment: 'development',
+      allow: [],
       mode: 'embedded',
       host: '127.0.0.1',
       port: 3000,
       redisUrl: undefined,
+      redisTls: noFiles,
+      redisSentinelPassword: undefined,
       mysqlUrl: undefined,
+      mysqlTls: 'off',
+      mysqlTlsFiles: noFiles,
       mysqlConnectionsMax: 10,
       data: '.slotlock',
       secrets: [],
@@ -66,10 +74,14 @@ t.test('an empty variable is like an absent one, and blanks around a value do no
 t.test('every variable arrives where it belongs', async t => {
   t.strictSame(
     readConfig({
+      SLOTLOCK_ENV: 'production',
+      SLOTLOCK_ALLOW: 'any-origin, weak-secret',
       HOST: '::',
       PORT: '0',
       REDIS_URL: redis,
+      REDIS_SENTINEL_PASSWORD: 'hunter3',
       MYSQL_URL: mysql,
+      MYSQL_TLS: 'verify-ca',
       MYSQL_CONNECTIONS_MAX: '20',
       SLOTLOCK_DATA: '/var/lib/slot lock',
       SLOTLOCK_SECRET: `${secret}, ${older}`,
@@ -93,11 +105,17 @@ t.test('every variable arrives where it belongs', async t => {
       SHUTDOWN_GRACE_MS: '14'
     }),
     {
+      environment: 'production',
+      allow: ['any-origin', 'weak-secret'],
       mode: 'redis+sql',
       host: '::',
       port: 0,
       redisUrl: redis,
+      redisTls: noFiles,
+      redisSentinelPassword: 'hunter3',
       mysqlUrl: mysql,
+      mysqlTls: 'verify-ca',
+      mysqlTlsFiles: noFiles,
       mysqlConnectionsMax: 20,
       data: '/var/lib/slot lock',
       secrets: [secret, older],

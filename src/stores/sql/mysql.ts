@@ -5,7 +5,7 @@ import { StoreBusy } from '../../domain/errors.js'
 import { DbClock } from './db-clock.js'
 import type { BatchOutcome, Database, Dialect, Result, Row, SqlStats, Statement } from './dialect.js'
 import { readSchemaVersion, schemaTable, stepsAfter } from './migrations.js'
-import { MysqlConnection, type MysqlTimeouts, mysqlNow } from './mysql-connection.js'
+import { MysqlConnection, type MysqlTimeouts, type MysqlTls, mysqlNow } from './mysql-connection.js'
 import { connectError, failureOf, keepsConnection, storeErrorOf } from './mysql-errors.js'
 import { MysqlPool } from './mysql-pool.js'
 import { boundValue, compile } from './statement.js'
@@ -32,6 +32,8 @@ export interface MysqlOptions extends MysqlTimeouts {
   clock: Clock
   random: Random
   stats: SqlStats
+  /** Absent: not encrypted. */
+  tls?: MysqlTls | undefined
 }
 
 /** A deadlock's loser was rolled back whole, so the same packet may go again. */
@@ -178,7 +180,7 @@ export class MysqlDatabase implements Database {
   #open(timeouts: MysqlTimeouts, onDeath: (connection: MysqlConnection) => void): Promise<MysqlConnection> {
     this.#options.stats.connectionsOpened += 1
     return MysqlConnection.open(
-      this.#url,
+      { url: this.#url, tls: this.#options.tls },
       timeouts,
       this.#options.clock,
       (sentAt, receivedAt, dbNowMs) => this.#dbClock.observe(sentAt, receivedAt, dbNowMs),
