@@ -8,17 +8,16 @@ import { type Config, ConfigError } from './config.js'
 import { demoCalendar } from './domain/calendar-definition.js'
 import type { Clock, Random } from './domain/clock.js'
 import { embeddedSecret } from './embedded-secret.js'
+import { Inspections } from './inspections.js'
 import { Tokens } from './service/callers/tokens.js'
 import { createService, type Service } from './service/service.js'
 import { mysqlTlsOf, redisAddressOf } from './store-addresses.js'
 import { RedisFastLane } from './stores/redis/fast-lane.js'
-import type { RedisInspection } from './stores/redis/inspect.js'
 import { newSqlStats, type SqlStats } from './stores/sql/dialect.js'
 import type { SqlLockStore } from './stores/sql/lock-store.js'
 import { openMysqlStore } from './stores/sql/open-mysql.js'
 import { openSqliteStore } from './stores/sql/open-sqlite.js'
 import { claimFolder } from './stores/sql/sqlite-claim.js'
-import type { Finding } from './transport/health-score.js'
 import { Metrics } from './transport/metrics.js'
 import { defaultTiming } from './transport/settings.js'
 import { buildTransport } from './transport/transport.js'
@@ -105,16 +104,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const redisAddress = redisAddressOf(config)
 
   let redis: RedisFastLane | undefined
-  let inspection: RedisInspection | undefined
-  const inspectRedis = async (): Promise<void> => {
-    try {
-      inspection = await redis?.inspect()
-      for (const finding of inspection?.findings ?? [])
-        log.warn({ finding }, `redis: ${finding.what}; ${finding.do}`)
-    } catch (error) {
-      log.warn({ err: error }, 'redis: could not be inspected')
-    }
-  }
+  const inspections = new Inspections(log)
   const service = createService({
     store,
     openLane:
@@ -142,7 +132,8 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       if (to === 'green') log.info(fields, 'redis: works; requests go through it again')
       else if (to === 'red')
         log.warn(fields, 'redis: out; each request goes to the database until it is back')
-      if (to === 'green') void inspectRedis()
+      const lane = redis
+      if (to === 'green' && lane !== undefined) void inspections.inspect('redis', () => lane.inspect())
     }
   })
   const metrics = new Metrics()
@@ -174,7 +165,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     random,
     logger: log,
     storeNowMs: () => store.nowMs(),
-    findings: (): readonly Finding[] => inspection?.findings ?? []
+    findings: () => inspections.all()
   })
 
   return {
@@ -182,6 +173,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     service,
     async start() {
       service.start()
+      void inspections.inspect('database', () => store.inspect())
       const url = await http.listen({ host: config.host, port: config.port })
       log.info(
         {

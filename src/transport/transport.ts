@@ -8,6 +8,7 @@ import Fastify, {
   LogController
 } from 'fastify'
 import type { Clock, Random } from '../domain/clock.js'
+import type { Finding } from '../domain/finding.js'
 import type { CalendarId } from '../domain/ids.js'
 import { type OperationSpec, operations } from '../protocol/operations.js'
 import { parseJson, prepare } from '../protocol/validate.js'
@@ -17,7 +18,6 @@ import type { Caller } from '../service/callers/caller.js'
 import { viewerTag } from '../service/callers/viewer-tag.js'
 import type { Peer } from './connection-context.js'
 import { Dispatcher } from './dispatch.js'
-import type { Finding } from './health-score.js'
 import { registerOperations } from './http.js'
 import {
   answerError,

@@ -33,7 +33,9 @@ const mariadb = await MariadbServer.start([
 t.teardown(() => mariadb.stop())
 const root = await mariadb.connect('')
 await root.query("CREATE USER clinic@'%' IDENTIFIED BY 'sql-pass' REQUIRE X509")
-await root.query('CREATE DATABASE encrypted; GRANT ALL ON encrypted.* TO clinic')
+await root.query(
+  'CREATE DATABASE encrypted; CREATE DATABASE encrypted_too; GRANT ALL ON `encrypted%`.* TO clinic'
+)
 await root.end()
 
 const mysqlUrl = `mysql://clinic:sql-pass@localhost:${mariadb.port}/encrypted`
@@ -114,7 +116,7 @@ t.test('verify-full wants the name, verify-ca only the signature', async t => {
 })
 
 t.test('a Redis that cannot prove who it is is not used, and nobody is refused for it', async t => {
-  const settings = { ...encrypted, REDIS_TLS_CA: stranger.ca }
+  const settings = { ...encrypted, MYSQL_URL: `${mysqlUrl}_too`, REDIS_TLS_CA: stranger.ca }
   const world = await startWorld(t, { ...one, name: 'sql-only' }, { mariadb, settings })
   t.match(await (await world.a.get('/health')).json(), { services: { redis: { connected: false } } })
   const clinic = new Clinic(t, world)

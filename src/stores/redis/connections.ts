@@ -66,11 +66,11 @@ function common(address: RedisAddress, random: Random) {
     enableAutoPipelining: false,
     // two round trips less after each reconnect
     disableClientInfo: true,
-    // A Sentinel that hangs is passed over as soon as a server that does, and the list is gone through without a pause
-    // of seconds. After a failover the old master may hang with our connection open: the Sentinels' word ends that too.
+    // A Sentinel that hangs is passed over as soon as a server that does, and all of them are asked again soon. What they
+    // are not asked for is to tell us of a failover (`failoverDetector`): a master that hangs is given up on below, and
+    // the detector's own connections print what goes wrong with them.
     sentinelCommandTimeout: 300,
-    sentinelRetryStrategy: (attempt: number) => retryDelayMs(attempt, random),
-    failoverDetector: true
+    sentinelRetryStrategy: (attempt: number) => retryDelayMs(attempt, random)
   } satisfies RedisOptions
 }
 

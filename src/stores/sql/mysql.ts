@@ -3,7 +3,17 @@ import mysql from 'mysql2'
 import type { Clock, Random } from '../../domain/clock.js'
 import { StoreBusy } from '../../domain/errors.js'
 import { DbClock } from './db-clock.js'
-import type { BatchOutcome, Database, Dialect, Result, Row, SqlStats, Statement } from './dialect.js'
+import type {
+  BatchOutcome,
+  Database,
+  Dialect,
+  Inspection,
+  Result,
+  Row,
+  SqlStats,
+  Statement
+} from './dialect.js'
+import { judgeMysql, readMysqlFacts, serverName } from './inspect-mysql.js'
 import { readSchemaVersion, schemaTable, stepsAfter } from './migrations.js'
 import { MysqlConnection, type MysqlTimeouts, type MysqlTls, mysqlNow } from './mysql-connection.js'
 import { connectError, failureOf, keepsConnection, storeErrorOf } from './mysql-errors.js'
@@ -98,6 +108,13 @@ export class MysqlDatabase implements Database {
       this.#dbClock.observe(sentAt, receivedAt, nowMs)
       return { nowMs, latencyMs: receivedAt - from }
     })
+  }
+
+  async inspect(): Promise<Inspection> {
+    const facts = await this.#withConnection(this.#options.acquireTimeoutMs, connection =>
+      readMysqlFacts(text => this.#send(connection, text, false))
+    )
+    return { server: serverName(facts), findings: judgeMysql(facts, this.#options.connectionsMax) }
   }
 
   async read(statements: readonly Statement[]): Promise<Row[][]> {
