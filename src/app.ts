@@ -7,6 +7,7 @@ import { countRedis, countService, countSql } from './app-metrics.js'
 import { type Config, ConfigError } from './config.js'
 import { demoCalendar } from './domain/calendar-definition.js'
 import type { Clock, Random } from './domain/clock.js'
+import type { Finding } from './domain/finding.js'
 import { embeddedSecret } from './embedded-secret.js'
 import { Inspections } from './inspections.js'
 import { Tokens } from './service/callers/tokens.js'
@@ -127,6 +128,10 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     random,
     randomBytes,
     log,
+    onCountsShared: shared => {
+      if (shared) log.info('limits: counted by all instances together')
+      else log.warn('limits: counted by each instance for itself until Redis is back')
+    },
     onRedisChange: ({ from, to, afterMs, lastError }) => {
       const fields = { from, to, afterMs: Math.round(afterMs), lastError }
       if (to === 'green') log.info(fields, 'redis: works; requests go through it again')
@@ -136,6 +141,18 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       if (to === 'green' && lane !== undefined) void inspections.inspect('redis', () => lane.inspect())
     }
   })
+  const limitFindings = (): Finding[] => {
+    if (config.mode === 'embedded' || service.sharedCounts?.shared) return []
+    const why = config.mode === 'sql-only' ? 'there is no Redis to share them' : 'until Redis is back'
+    return [
+      {
+        code: 'limits-not-shared',
+        severity: 'info',
+        what: `Limits are counted by each instance for itself: ${why}.`,
+        do: 'Nothing; with several instances somebody may ask so many times as often.'
+      }
+    ]
+  }
   const metrics = new Metrics()
   countService(metrics, service)
   countSql(metrics, sqlStats)
@@ -152,6 +169,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       requestsPerMinuteMax: config.requestsPerMinuteMax,
       messagesPerSecondMax: config.messagesPerSecondMax,
       connectionsPerAddressMax: config.connectionsPerAddressMax,
+      lockLimits: config.lockLimits,
       connectionsMax: config.connectionsMax,
       shutdownGraceMs: config.shutdownGraceMs,
       timing: defaultTiming
@@ -165,7 +183,8 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     random,
     logger: log,
     storeNowMs: () => store.nowMs(),
-    findings: () => inspections.all()
+    sharing: service.sharedCounts,
+    findings: () => [...inspections.all(), ...limitFindings()]
   })
 
   return {

@@ -108,6 +108,12 @@ function configOf(values: Values): Config {
     requestsPerMinuteMax: values.RATE_REQUESTS_PER_MINUTE_MAX,
     messagesPerSecondMax: values.RATE_MESSAGES_PER_SECOND_MAX,
     connectionsPerAddressMax: values.CONNECTIONS_PER_ADDRESS_MAX,
+    lockLimits: Object.freeze({
+      locksPerAddressPerMinuteMax: values.RATE_LOCKS_PER_ADDRESS_MAX,
+      locksPerSessionPerMinuteMax: values.RATE_LOCKS_PER_SESSION_MAX,
+      locksPerCalendarPerMinuteMax: values.RATE_LOCKS_PER_CALENDAR_MAX,
+      slotsPerAddressMax: values.LOCKED_SLOTS_PER_ADDRESS_MAX
+    }),
     connectionsMax: values.CONNECTIONS_MAX,
     shutdownGraceMs: values.SHUTDOWN_GRACE_MS
   })

@@ -59,6 +59,12 @@ t.test(
       requestsPerMinuteMax: 30_000,
       messagesPerSecondMax: 50,
       connectionsPerAddressMax: 2_000,
+      lockLimits: {
+        locksPerAddressPerMinuteMax: 0,
+        locksPerSessionPerMinuteMax: 0,
+        locksPerCalendarPerMinuteMax: 0,
+        slotsPerAddressMax: 0
+      },
       connectionsMax: 20_000,
       shutdownGraceMs: 10_000
     })
@@ -101,6 +107,10 @@ t.test('every variable arrives where it belongs', async t => {
       RATE_REQUESTS_PER_MINUTE_MAX: '10',
       RATE_MESSAGES_PER_SECOND_MAX: '11',
       CONNECTIONS_PER_ADDRESS_MAX: '12',
+      RATE_LOCKS_PER_ADDRESS_MAX: '15',
+      RATE_LOCKS_PER_SESSION_MAX: '16',
+      RATE_LOCKS_PER_CALENDAR_MAX: '17',
+      LOCKED_SLOTS_PER_ADDRESS_MAX: '18',
       CONNECTIONS_MAX: '13',
       SHUTDOWN_GRACE_MS: '14'
     }),
@@ -137,6 +147,12 @@ t.test('every variable arrives where it belongs', async t => {
       requestsPerMinuteMax: 10,
       messagesPerSecondMax: 11,
       connectionsPerAddressMax: 12,
+      lockLimits: {
+        locksPerAddressPerMinuteMax: 15,
+        locksPerSessionPerMinuteMax: 16,
+        locksPerCalendarPerMinuteMax: 17,
+        slotsPerAddressMax: 18
+      },
       connectionsMax: 13,
       shutdownGraceMs: 14
     }
@@ -229,6 +245,10 @@ t.test('settings that contradict each other are refused, and each such pair is n
     [{ LOCK_TTL_MS: '1800001' }, /^LOCK_TTL_MS is 1800001, more than LOCK_TTL_MAX_MS/],
     [{ LOCK_LIFE_MAX_MS: '1799999' }, /^LOCK_TTL_MAX_MS is 1800000, more than LOCK_LIFE_MAX_MS/],
     [{ SLOTS_PER_LOCK_MAX: '65' }, /^SLOTS_PER_LOCK_MAX is 65, more than LOCKED_SLOTS_PER_SESSION_MAX/],
+    [
+      { LOCKED_SLOTS_PER_ADDRESS_MAX: '31' },
+      /^SLOTS_PER_LOCK_MAX is 32, more than LOCKED_SLOTS_PER_ADDRESS_MAX/
+    ],
     [{ LOCKS_PER_SESSION_MAX: '65' }, /^LOCKS_PER_SESSION_MAX is 65, more than LOCKED_SLOTS_PER_SESSION_MAX/]
   ]
   for (const [env, expected] of pairs) {

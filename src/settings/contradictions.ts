@@ -20,6 +20,9 @@ export function contradictions(values: Partial<Values>): string[] {
   ordered('LOCK_TTL_MIN_MS', 'LOCK_TTL_MAX_MS', 'no life could be asked for')
   ordered('LOCK_TTL_MAX_MS', 'LOCK_LIFE_MAX_MS', 'a lock could be asked for that outlives its whole life')
   ordered('SLOTS_PER_LOCK_MAX', 'LOCKED_SLOTS_PER_SESSION_MAX', 'the largest lock could never be had')
+  if (values.LOCKED_SLOTS_PER_ADDRESS_MAX !== 0) {
+    ordered('SLOTS_PER_LOCK_MAX', 'LOCKED_SLOTS_PER_ADDRESS_MAX', 'the largest lock could never be had')
+  }
   ordered('LOCKS_PER_SESSION_MAX', 'LOCKED_SLOTS_PER_SESSION_MAX', 'a lock has one slot at least')
 
   // 'in': one that was given and is malformed has its own line already, and is not missing

@@ -1,4 +1,5 @@
 import type { Limits } from '../domain/limits.js'
+import type { LockLimitSettings } from '../transport/settings.js'
 import type { Environment, LogLevel, Permission } from './words.js'
 
 /** All settings in force, as the program reads them. Frozen, also inside. */
@@ -35,6 +36,7 @@ export interface Config {
   readonly requestsPerMinuteMax: number
   readonly messagesPerSecondMax: number
   readonly connectionsPerAddressMax: number
+  readonly lockLimits: Readonly<LockLimitSettings>
   readonly connectionsMax: number
   readonly shutdownGraceMs: number
 }

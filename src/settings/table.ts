@@ -235,6 +235,36 @@ export const settings = {
     'WebSocket messages per second and connection; 0 is off',
     c => c.messagesPerSecondMax
   ),
+  RATE_LOCKS_PER_ADDRESS_MAX: setting(
+    wholeNumber(0, rateBound),
+    0,
+    'requests for a lock per minute and address, of visitors; 0 is off',
+    c => c.lockLimits.locksPerAddressPerMinuteMax,
+    undefined,
+    300
+  ),
+  RATE_LOCKS_PER_SESSION_MAX: setting(
+    wholeNumber(0, rateBound),
+    0,
+    'requests for a lock per minute and session, of visitors; 0 is off',
+    c => c.lockLimits.locksPerSessionPerMinuteMax,
+    undefined,
+    60
+  ),
+  RATE_LOCKS_PER_CALENDAR_MAX: setting(
+    wholeNumber(0, rateBound),
+    0,
+    'requests for a lock per minute and calendar, of visitors; 0 is off',
+    c => c.lockLimits.locksPerCalendarPerMinuteMax
+  ),
+  LOCKED_SLOTS_PER_ADDRESS_MAX: setting(
+    wholeNumber(0, rateBound),
+    0,
+    'slots of one calendar that the visitors of one address may lock in LOCK_TTL_MS; 0 is off',
+    c => c.lockLimits.slotsPerAddressMax,
+    undefined,
+    64
+  ),
   CONNECTIONS_PER_ADDRESS_MAX: setting(
     wholeNumber(0, rateBound),
     2_000,
