@@ -16,7 +16,8 @@ const programs = {
     debian: 'mariadb-server',
     brew: 'mariadb',
     fedora: 'mariadb-server'
-  }
+  },
+  openssl: { names: ['openssl'], debian: 'openssl', brew: 'openssl', fedora: 'openssl' }
 } as const
 
 export type Program = keyof typeof programs
