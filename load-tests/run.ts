@@ -46,20 +46,23 @@ async function main(args: readonly string[]): Promise<number> {
   return reports.some(({ broken }) => broken) || (options.strict && missed) ? 1 : 0
 }
 
-function choose({ names }: LoadOptions): readonly Scenario[] {
+function choose({ names, url }: LoadOptions): readonly Scenario[] {
   const unknown = names.filter(name => !scenarios.some(scenario => scenario.name === name))
   if (unknown.length > 0)
     throw new Error(
       `${unknown.join(', ')}: no such scenario; there are ${scenarios.map(({ name }) => name).join(', ')}`
     )
+  if (names.includes('my-server') && url === undefined)
+    throw new Error('my-server: --url http://host:port says which')
   // somebody's own server is loaded by those who say so
   return names.length === 0
     ? scenarios.filter(({ stores }) => stores.length > 0)
     : scenarios.filter(({ name }) => names.includes(name))
 }
 
-const setupsOf = ({ stores }: Scenario, options: LoadOptions): (StoreSetup | 'your own')[] =>
-  stores.length === 0 ? ['your own'] : stores.filter(known => options.stores.includes(known))
+function setupsOf({ stores }: Scenario, options: LoadOptions): (StoreSetup | 'your own')[] {
+  return stores.length === 0 ? ['your own'] : stores.filter(known => options.stores.includes(known))
+}
 
 async function runOne(
   scenario: Scenario,

@@ -8,17 +8,18 @@ import { countRedis, countService, countSql } from './app-metrics.js'
 import { type Config, ConfigError } from './config.js'
 import { demoCalendar } from './domain/calendar-definition.js'
 import type { Clock, Random } from './domain/clock.js'
+import type { Finding } from './domain/finding.js'
 import { embeddedSecret } from './embedded-secret.js'
+import { Inspections } from './inspections.js'
 import { Tokens } from './service/callers/tokens.js'
 import { createService, type Service } from './service/service.js'
+import { mysqlTlsOf, redisAddressOf } from './store-addresses.js'
 import { RedisFastLane } from './stores/redis/fast-lane.js'
-import type { RedisInspection } from './stores/redis/inspect.js'
 import { newSqlStats, type SqlStats } from './stores/sql/dialect.js'
 import type { SqlLockStore } from './stores/sql/lock-store.js'
 import { openMysqlStore } from './stores/sql/open-mysql.js'
 import { openSqliteStore } from './stores/sql/open-sqlite.js'
 import { claimFolder } from './stores/sql/sqlite-claim.js'
-import type { Finding } from './transport/health-score.js'
 import { Metrics } from './transport/metrics.js'
 import { defaultTiming } from './transport/settings.js'
 import { buildTransport } from './transport/transport.js'
@@ -70,7 +71,8 @@ export async function openStore(
     clock,
     random,
     stats,
-    connectionsMax: config.mysqlConnectionsMax
+    connectionsMax: config.mysqlConnectionsMax,
+    tls: mysqlTlsOf(config)
   })
   try {
     await store.migrate()
@@ -101,27 +103,18 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const giveBack = config.mode === 'embedded' ? claimFolder(config.data) : undefined
   const store = await openStore(config, around, sqlStats)
   const demo = config.mode === 'embedded' && (await createDemoCalendar(store))
-  const { redisUrl } = config
+  const redisAddress = redisAddressOf(config)
 
   let redis: RedisFastLane | undefined
-  let inspection: RedisInspection | undefined
-  const inspectRedis = async (): Promise<void> => {
-    try {
-      inspection = await redis?.inspect()
-      for (const finding of inspection?.findings ?? [])
-        log.warn({ finding }, `redis: ${finding.what}; ${finding.do}`)
-    } catch (error) {
-      log.warn({ err: error }, 'redis: could not be inspected')
-    }
-  }
+  const inspections = new Inspections(log)
   const service = createService({
     store,
     openLane:
-      redisUrl === undefined
+      redisAddress === undefined
         ? undefined
         : (listener, onGap) => {
             redis = new RedisFastLane({
-              url: redisUrl,
+              ...redisAddress,
               prefix: config.redisKeyPrefix,
               clock,
               random,
@@ -136,14 +129,31 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     random,
     randomBytes,
     log,
+    onCountsShared: shared => {
+      if (shared) log.info('limits: counted by all instances together')
+      else log.warn('limits: counted by each instance for itself until Redis is back')
+    },
     onRedisChange: ({ from, to, afterMs, lastError }) => {
       const fields = { from, to, afterMs: Math.round(afterMs), lastError }
       if (to === 'green') log.info(fields, 'redis: works; requests go through it again')
       else if (to === 'red')
         log.warn(fields, 'redis: out; each request goes to the database until it is back')
-      if (to === 'green') void inspectRedis()
+      const lane = redis
+      if (to === 'green' && lane !== undefined) void inspections.inspect('redis', () => lane.inspect())
     }
   })
+  const limitFindings = (): Finding[] => {
+    if (config.mode === 'embedded' || service.sharedCounts?.shared) return []
+    const why = config.mode === 'sql-only' ? 'there is no Redis to share them' : 'until Redis is back'
+    return [
+      {
+        code: 'limits-not-shared',
+        severity: 'info',
+        what: `Limits are counted by each instance for itself: ${why}.`,
+        do: 'Nothing; with several instances somebody may ask so many times as often.'
+      }
+    ]
+  }
   const metrics = new Metrics()
   countService(metrics, service)
   countSql(metrics, sqlStats)
@@ -161,6 +171,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       requestsPerMinuteMax: config.requestsPerMinuteMax,
       messagesPerSecondMax: config.messagesPerSecondMax,
       connectionsPerAddressMax: config.connectionsPerAddressMax,
+      lockLimits: config.lockLimits,
       connectionsMax: config.connectionsMax,
       shutdownGraceMs: config.shutdownGraceMs,
       timing: defaultTiming
@@ -174,7 +185,8 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     random,
     logger: log,
     storeNowMs: () => store.nowMs(),
-    findings: (): readonly Finding[] => inspection?.findings ?? []
+    sharing: service.sharedCounts,
+    findings: () => [...inspections.all(), ...limitFindings()]
   })
 
   return {
@@ -182,6 +194,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     service,
     async start() {
       service.start()
+      void inspections.inspect('database', () => store.inspect())
       const url = await http.listen({ host: config.host, port: config.port })
       log.info(
         {
@@ -189,7 +202,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
           url,
           mode: config.mode,
           locks: config.mysqlUrl === undefined ? `SQLite in ${config.data}` : 'MySQL',
-          fastLane: redisUrl === undefined ? 'none' : 'Redis',
+          fastLane: redisAddress === undefined ? 'none' : 'Redis',
           ...(demo ? { demo: url } : {})
         },
         `slotlock ${version} listens on ${url}, locks in ${storeWords(config)}, ${laneWords(config)}`

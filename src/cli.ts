@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { packageVersion } from './app.js'
 import { printSettings } from './commands/config.js'
+import { doctor } from './commands/doctor.js'
 import { migrate } from './commands/migrate.js'
 import { serve } from './commands/serve.js'
 import { token } from './commands/token.js'
@@ -16,6 +17,9 @@ const usage = `slotlock locks appointment slots.
                  [--ttl 8h]              for so long: 30m, 8h, 7d
   slotlock migrate [--demo]              create or upgrade the tables; --demo adds the demo calendar
   slotlock config                        print the settings in force, secrets masked
+  slotlock doctor [--json]               try out the stores that the settings name, and say what to do about
+                  [--url URL]            what is found; also the instance at URL. Exits 0: well, 3: warnings,
+                                         1: it does not work
 
 Settings are environment variables; \`slotlock config\` names them all.
 `
@@ -27,6 +31,7 @@ const commands: Record<string, Command> = {
   token,
   migrate,
   config: printSettings,
+  doctor,
   help: () => void process.stdout.write(usage),
   version: async () => void process.stdout.write(`${await packageVersion()}\n`)
 }

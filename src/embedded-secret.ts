@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from './config.js'
-import { secretCharactersMin } from './setting-kinds.js'
+import { secretCharactersMin } from './settings/kinds.js'
 
 const fileName = 'secret'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { ConfigError, configTable, printConfig, readConfig } from '../src/config.js'
 import { defaultLimits } from '../src/domain/limits.js'
-import { parseRedisUrl } from '../src/stores/redis/connections.js'
+import { parseRedisUrl } from '../src/stores/redis/address.js'
 
 type Env = Record<string, string | undefined>
 
@@ -11,6 +11,8 @@ const older = 'the-secret-before-it-of-thirty-two-characters'
 const mysql = 'mysql://slotlock:hunter2@db.example:3306/slotlock'
 const redis = 'redis://:hunter2@cache.example:6379/0'
 const shared = { MYSQL_URL: mysql, SLOTLOCK_SECRET: secret }
+
+const noFiles = { ca: undefined, cert: undefined, key: undefined }
 
 function problemsOf(env: Env): readonly string[] {
   try {
@@ -34,11 +36,17 @@ t.test(
   'without any variable the service is embedded, on loopback, with the limits of the contract',
   async t => {
     t.strictSame(readConfig({}), {
+      environment: 'development',
+      allow: [],
       mode: 'embedded',
       host: '127.0.0.1',
       port: 3000,
       redisUrl: undefined,
+      redisTls: noFiles,
+      redisSentinelPassword: undefined,
       mysqlUrl: undefined,
+      mysqlTls: 'off',
+      mysqlTlsFiles: noFiles,
       mysqlConnectionsMax: 10,
       data: '.slotlock',
       secrets: [],
@@ -51,6 +59,12 @@ t.test(
       requestsPerMinuteMax: 30_000,
       messagesPerSecondMax: 50,
       connectionsPerAddressMax: 2_000,
+      lockLimits: {
+        locksPerAddressPerMinuteMax: 0,
+        locksPerSessionPerMinuteMax: 0,
+        locksPerCalendarPerMinuteMax: 0,
+        slotsPerAddressMax: 0
+      },
       connectionsMax: 20_000,
       shutdownGraceMs: 10_000
     })
@@ -66,10 +80,14 @@ t.test('an empty variable is like an absent one, and blanks around a value do no
 t.test('every variable arrives where it belongs', async t => {
   t.strictSame(
     readConfig({
+      SLOTLOCK_ENV: 'production',
+      SLOTLOCK_ALLOW: 'any-origin, weak-secret',
       HOST: '::',
       PORT: '0',
       REDIS_URL: redis,
+      REDIS_SENTINEL_PASSWORD: 'hunter3',
       MYSQL_URL: mysql,
+      MYSQL_TLS: 'verify-ca',
       MYSQL_CONNECTIONS_MAX: '20',
       SLOTLOCK_DATA: '/var/lib/slot lock',
       SLOTLOCK_SECRET: `${secret}, ${older}`,
@@ -89,15 +107,25 @@ t.test('every variable arrives where it belongs', async t => {
       RATE_REQUESTS_PER_MINUTE_MAX: '10',
       RATE_MESSAGES_PER_SECOND_MAX: '11',
       CONNECTIONS_PER_ADDRESS_MAX: '12',
+      RATE_LOCKS_PER_ADDRESS_MAX: '15',
+      RATE_LOCKS_PER_SESSION_MAX: '16',
+      RATE_LOCKS_PER_CALENDAR_MAX: '17',
+      LOCKED_SLOTS_PER_ADDRESS_MAX: '18',
       CONNECTIONS_MAX: '13',
       SHUTDOWN_GRACE_MS: '14'
     }),
     {
+      environment: 'production',
+      allow: ['any-origin', 'weak-secret'],
       mode: 'redis+sql',
       host: '::',
       port: 0,
       redisUrl: redis,
+      redisTls: noFiles,
+      redisSentinelPassword: 'hunter3',
       mysqlUrl: mysql,
+      mysqlTls: 'verify-ca',
+      mysqlTlsFiles: noFiles,
       mysqlConnectionsMax: 20,
       data: '/var/lib/slot lock',
       secrets: [secret, older],
@@ -119,6 +147,12 @@ t.test('every variable arrives where it belongs', async t => {
       requestsPerMinuteMax: 10,
       messagesPerSecondMax: 11,
       connectionsPerAddressMax: 12,
+      lockLimits: {
+        locksPerAddressPerMinuteMax: 15,
+        locksPerSessionPerMinuteMax: 16,
+        locksPerCalendarPerMinuteMax: 17,
+        slotsPerAddressMax: 18
+      },
       connectionsMax: 13,
       shutdownGraceMs: 14
     }
@@ -211,6 +245,10 @@ t.test('settings that contradict each other are refused, and each such pair is n
     [{ LOCK_TTL_MS: '1800001' }, /^LOCK_TTL_MS is 1800001, more than LOCK_TTL_MAX_MS/],
     [{ LOCK_LIFE_MAX_MS: '1799999' }, /^LOCK_TTL_MAX_MS is 1800000, more than LOCK_LIFE_MAX_MS/],
     [{ SLOTS_PER_LOCK_MAX: '65' }, /^SLOTS_PER_LOCK_MAX is 65, more than LOCKED_SLOTS_PER_SESSION_MAX/],
+    [
+      { LOCKED_SLOTS_PER_ADDRESS_MAX: '31' },
+      /^SLOTS_PER_LOCK_MAX is 32, more than LOCKED_SLOTS_PER_ADDRESS_MAX/
+    ],
     [{ LOCKS_PER_SESSION_MAX: '65' }, /^LOCKS_PER_SESSION_MAX is 65, more than LOCKED_SLOTS_PER_SESSION_MAX/]
   ]
   for (const [env, expected] of pairs) {

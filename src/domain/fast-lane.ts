@@ -72,10 +72,23 @@ export interface FastLane {
   unsubscribeSession(session: SessionId): void
 
   /**
+   * Adds to counts that all instances share, and says what each is now. A count begins with its first addition and is
+   * over after `windowMs`. Sent once and never again, so a count may be a little wrong; at most 250 at a time.
+   */
+  addCounts(additions: readonly CountAddition[]): Promise<{ total: number; leftMs: number }[]>
+
+  /**
    * One round of proof that it works: a write with a short life, a read of it, and a message that came back on the
    * subscriber. Throws StoreUnavailable with the part that failed in its message.
    */
   probe(): Promise<{ latencyMs: number }>
 
   close(): Promise<void>
+}
+
+export interface CountAddition {
+  name: string
+  /** Less than 0: given back. */
+  by: number
+  windowMs: number
 }

@@ -15,6 +15,7 @@ import { Selecting } from './changing/selecting.js'
 import { staffHandlers } from './changing/staff.js'
 import { FastPath, type LaneHealth } from './lane/fast-path.js'
 import { type ProvableLane, RedisHealth, type RedisHealthChange } from './lane/redis-health.js'
+import { SharedCounts } from './lane/shared-counts.js'
 import { LiveFeed } from './live/feed.js'
 import { Hovers } from './live/hovers.js'
 import { CalendarDirectory } from './reading/calendars.js'
@@ -45,6 +46,8 @@ export interface ServiceParts {
   timers?: Timers
   log: ResyncLog
   onRedisChange?: (change: RedisHealthChange) => void
+  /** From now on limits are counted by all instances together, or by each for itself. */
+  onCountsShared?: (shared: boolean) => void
 }
 
 export interface Service {
@@ -52,6 +55,8 @@ export interface Service {
   feed: LiveFeed
   monitor: ServiceMonitor
   lane: Lane | undefined
+  /** undefined: there is no Redis to share counts through. */
+  sharedCounts: SharedCounts | undefined
   /** For the metrics page: what each part counts. */
   counts(): Record<string, number>
   start(): void
@@ -93,6 +98,8 @@ export function createService(parts: ServiceParts): Service {
       }
     })
   const fastPath = new FastPath(lane, health ?? noLane)
+  const sharedCounts =
+    lane && new SharedCounts({ path: fastPath, clock, timers, onChange: parts.onCountsShared ?? (() => {}) })
   const feed = new LiveFeed({ store, fastPath, lane, timers })
   const monitor = new ServiceMonitor({ store, redis: health, clock, timers })
   const resync = new Resync({ store, feed, fastPath, clock, log })
@@ -144,6 +151,7 @@ export function createService(parts: ServiceParts): Service {
     feed,
     monitor,
     lane,
+    sharedCounts,
     counts: () => ({
       tailRepaired: tail?.repaired ?? 0,
       tailSnapshots: tail?.snapshots ?? 0,
@@ -154,17 +162,31 @@ export function createService(parts: ServiceParts): Service {
       resyncsFailed: resync.failed,
       expiryWarnings: warnings.warned,
       rowsPurged: purge.deleted,
-      hoversNotShared: selecting.kept
+      hoversNotShared: selecting.kept,
+      limitCountsNotShared: sharedCounts?.notShared ?? 0
     }),
     start() {
-      for (const part of [monitor, health, reader, changes, selecting, warnings, sweep, tail, purge])
+      for (const part of [
+        monitor,
+        health,
+        sharedCounts,
+        reader,
+        changes,
+        selecting,
+        warnings,
+        sweep,
+        tail,
+        purge
+      ])
         part?.start()
     },
     drain: () => changes.stop(),
     async stop() {
       changes.stop()
       await Promise.all(
-        [health, monitor, reader, selecting, warnings, sweep, tail, purge].map(part => part?.stop())
+        [health, monitor, sharedCounts, reader, selecting, warnings, sweep, tail, purge].map(part =>
+          part?.stop()
+        )
       )
       await resync.stop()
       await feed.stop()

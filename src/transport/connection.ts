@@ -113,6 +113,7 @@ export class Connection implements Peer, OutboxOwner {
       return
     }
     if (verdict.verdict === 'REFUSED') {
+      this.#context.metrics.limited.inc({ limit: 'messagesPerSecondMax' })
       this.#refuse(message.id, tooManyMessages(verdict.retryAfterMs))
       return
     }

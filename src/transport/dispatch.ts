@@ -6,6 +6,7 @@ import { check } from '../protocol/validate.js'
 import { type Handlers, type Outcome, type Refusal, refuse } from '../service/answers/refusal.js'
 import { refusalOf } from '../service/answers/store-refusal.js'
 import type { Caller } from '../service/callers/caller.js'
+import type { AskedLock, LockLimits } from './lock-limits.js'
 import type { Metrics } from './metrics.js'
 import { internal, invalidFields } from './problem.js'
 
@@ -49,8 +50,16 @@ export class Dispatcher {
   readonly #metrics: Metrics
   readonly #clock: Clock
   readonly #log: BugLog
+  readonly #lockLimits: LockLimits
 
-  constructor(deps: { handlers: Handlers; metrics: Metrics; clock: Clock; log: BugLog }) {
+  constructor(deps: {
+    handlers: Handlers
+    metrics: Metrics
+    clock: Clock
+    log: BugLog
+    lockLimits: LockLimits
+  }) {
+    this.#lockLimits = deps.lockLimits
     this.#handlers = deps.handlers
     this.#metrics = deps.metrics
     this.#clock = deps.clock
@@ -78,9 +87,24 @@ export class Dispatcher {
     if (this.draining && operation === 'lock') {
       return refuse('BUSY', 'This server is about to stop', { retryAfterMs: drainingRetryAfterMs })
     }
+    if (operation !== 'lock') return this.#handle(operation, caller, checked.value, requestId)
+    const lock: AskedLock = { caller, ...(checked.value as { calendar: string; slots: string[] }) }
+    const limited = await this.#lockLimits.refusal(lock)
+    if (limited !== undefined) return { ok: false, refusal: limited }
+    const outcome = await this.#handle(operation, caller, checked.value, requestId)
+    if (!outcome.ok) await this.#lockLimits.notHeld(lock)
+    return outcome
+  }
+
+  async #handle(
+    operation: ServedOperation,
+    caller: Caller,
+    params: unknown,
+    requestId: string
+  ): Promise<Outcome<unknown>> {
     try {
       const handler: (caller: Caller, params: never) => Promise<Outcome<unknown>> = this.#handlers[operation]
-      return await handler(caller, checked.value as never)
+      return await handler(caller, params as never)
     } catch (error) {
       if (error instanceof StoreError && !(error instanceof StoreContractError)) {
         return { ok: false, refusal: refusalOf(error) }

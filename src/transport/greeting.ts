@@ -5,6 +5,7 @@ import { check } from '../protocol/validate.js'
 import type { Refusal } from '../service/answers/refusal.js'
 import type { Claims } from '../service/callers/tokens.js'
 import type { RateLimiter } from './limits.js'
+import type { Metrics } from './metrics.js'
 import { invalidFields } from './problem.js'
 import type { Sessions } from './sessions.js'
 
@@ -21,7 +22,7 @@ export type Greeting =
 export async function greet(
   params: object,
   address: string,
-  { sessions, sessionLimiter }: { sessions: Sessions; sessionLimiter: RateLimiter }
+  { sessions, sessionLimiter, metrics }: { sessions: Sessions; sessionLimiter: RateLimiter; metrics: Metrics }
 ): Promise<Greeting> {
   const checked = check(connectionMessages.hello.params, params)
   if (!checked.ok) {
@@ -43,6 +44,7 @@ export async function greet(
   }
   const rate = await sessionLimiter.take(address)
   if (rate?.allowed !== false) return { status: 'WELCOME', ...sessions.open() }
+  metrics.limited.inc({ limit: 'sessionsPerMinuteMax' })
   const message = 'Too many new sessions from this address'
   return {
     status: 'TURNED_AWAY',

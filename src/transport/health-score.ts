@@ -1,15 +1,8 @@
+import type { Finding, Severity } from '../domain/finding.js'
 import type { ServiceStatus } from '../protocol/schemas.js'
 import type { StatusSource } from './ports.js'
 
 export type HealthServices = ReturnType<StatusSource['services']>
-
-export interface Finding {
-  severity: 'info' | 'warning' | 'critical'
-  /** What is so. */
-  what: string
-  /** What to do about it. */
-  do: string
-}
 
 export interface HealthFacts {
   status: ServiceStatus
@@ -42,15 +35,16 @@ const lagSevereMs = 250
 export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; findings: Finding[] } {
   let score = 100
   const findings: Finding[] = []
-  const find = (costs: number, severity: Finding['severity'], what: string, advice: string): void => {
+  const find = (costs: number, severity: Severity, code: string, what: string, advice: string): void => {
     score -= costs
-    findings.push({ severity, what, do: advice })
+    findings.push({ code, severity, what, do: advice })
   }
   const { database, redis } = facts.services
   if (facts.status === 'unavailable') {
     find(
       80,
       'critical',
+      'database-out',
       'Nothing can be locked or booked now.',
       'Bring the database back; locks and bookings are all in it.'
     )
@@ -58,6 +52,7 @@ export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; 
     find(
       30,
       'warning',
+      'database-unsteady',
       'The database answers, but not every time.',
       'Look at its load, its disk and its connections.'
     )
@@ -65,6 +60,7 @@ export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; 
     find(
       10,
       'warning',
+      'database-slow',
       `The database takes ${Math.round(database.latencyMs)} ms for nothing.`,
       'Every lock waits for that once: look for load, or move it closer.'
     )
@@ -73,6 +69,7 @@ export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; 
     find(
       25,
       'warning',
+      redis.connected ? 'redis-stuck' : 'redis-out',
       redis.connected
         ? 'Redis is connected and does not do its work.'
         : 'Redis is out; the database answers in its place.',
@@ -82,6 +79,7 @@ export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; 
     find(
       5,
       'warning',
+      'redis-slow',
       `Redis takes ${Math.round(redis.latencyMs)} ms to answer.`,
       'Look for slow commands (SLOWLOG) or load on its machine.'
     )
@@ -90,6 +88,7 @@ export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; 
     find(
       25,
       'critical',
+      'event-loop-late',
       `The event loop is ${Math.round(facts.eventLoopLagMs)} ms late.`,
       'Add an instance: this one has more to do than it can.'
     )
@@ -97,6 +96,7 @@ export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; 
     find(
       10,
       'warning',
+      'event-loop-late',
       `The event loop is ${Math.round(facts.eventLoopLagMs)} ms late.`,
       'Watch it; another instance would share the load.'
     )
@@ -105,6 +105,7 @@ export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; 
     find(
       10,
       'warning',
+      'sockets-full',
       `${facts.sockets} of ${facts.connectionsMax} sockets are in use.`,
       'Add an instance, or raise the bound if memory allows.'
     )
@@ -113,23 +114,25 @@ export function scoreHealth(facts: HealthFacts): { grade: Grade; score: number; 
     find(
       5,
       'info',
+      'slow-readers',
       'More than one reader in twenty was too slow and was closed.',
       'Look at the network between here and them.'
     )
   }
   if (facts.draining)
-    find(0, 'info', 'This instance is leaving.', 'Nothing; its visitors are sent to the others.')
+    find(0, 'info', 'draining', 'This instance is leaving.', 'Nothing; its visitors are sent to the others.')
   if (facts.mode === 'embedded') {
     find(
       0,
       'info',
+      'embedded',
       'The embedded database serves one instance only.',
       'Set MYSQL_URL before you start a second one.'
     )
   }
   for (const finding of facts.otherFindings) {
     const costs = { info: 0, warning: 10, critical: 30 }[finding.severity]
-    find(costs, finding.severity, finding.what, finding.do)
+    find(costs, finding.severity, finding.code, finding.what, finding.do)
   }
   score = Math.max(0, score)
   return { grade: gradeOf(score), score, findings }

@@ -3,9 +3,9 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { countedAddressesMax, floodSeconds } from './settings.js'
 
 /**
- * How often somebody may ask. Counts per address sit behind an interface, so that several instances can come to share
- * them; counts per connection are two numbers in the connection, because ten thousand sockets must not mean ten
- * thousand timers.
+ * How often somebody may ask. Counts in a window of time are those of all instances where they can be shared (`sharing`);
+ * counts per connection are two numbers in the connection, because ten thousand sockets must not mean ten thousand
+ * timers.
  */
 
 export interface RateAnswer {
@@ -17,43 +17,88 @@ export interface RateAnswer {
 }
 
 export interface RateLimiter {
-  /** undefined: not limited. */
-  take(address: string): Promise<RateAnswer | undefined>
+  /** undefined: not limited. Who is refused has taken nothing. */
+  take(who: string, points?: number): Promise<RateAnswer | undefined>
+  /** What was taken and not used after all. */
+  giveBack(who: string, points?: number): Promise<void>
 }
 
-export const unlimited: RateLimiter = { take: async () => undefined }
+/** Tells the other instances what was counted here, and hears of theirs. Never holds anybody up; see SharedCounts. */
+export interface CountSharing {
+  add(
+    addition: { name: string; by: number; windowMs: number },
+    learn: (count: { total: number; leftMs: number }) => void
+  ): void
+}
 
-/**
- * `max` per minute and address; 0 is off. Counts of this process alone. Past `addressesMax` the address that has been
- * silent the longest is forgotten: who is being refused just now is not, however many others come by.
- */
-export function perMinute(max: number, addressesMax = countedAddressesMax): RateLimiter {
+export const unlimited: RateLimiter = { take: async () => undefined, giveBack: async () => {} }
+
+const minuteMs = 60_000
+
+/** `max` per minute and address; 0 is off. */
+export function perMinute(max: number, options: Partial<WindowOptions> = {}): RateLimiter {
+  return windowLimit({ name: 'requests', max, windowMs: minuteMs, groupOf: addressGroup, ...options })
+}
+
+export interface WindowOptions {
+  /** Keeps this limit's counts apart from those of others. */
+  name: string
+  /** 0 is off. */
+  max: number
+  windowMs: number
+  /** Who is counted together; by default everybody apart. */
+  groupOf?: (who: string) => string
+  /** Absent: counts of this process alone. */
+  sharing?: CountSharing | undefined
+  /**
+   * Past it the one that has been silent the longest is forgotten: who is being refused just now is not, however many
+   * others come by.
+   */
+  groupsMax?: number
+}
+
+/** `max` in each window for each who. */
+export function windowLimit(options: WindowOptions): RateLimiter {
+  const { name, max, windowMs, groupOf = who => who, sharing, groupsMax = countedAddressesMax } = options
   if (max <= 0) return unlimited
-  const limiter = new RateLimiterMemory({ points: max, duration: 60 })
+  const limiter = new RateLimiterMemory({ points: max, duration: windowMs / 1_000 })
   const heard = new LRUCache<string, true>({
-    max: addressesMax,
+    max: groupsMax,
     dispose: (_, group) => void limiter.delete(group)
   })
+  /** Brings our own count up to that of all; never down, for it may know what the others do not yet. */
+  const learn = async (group: string, total: number, leftMs: number): Promise<void> => {
+    const missing = total - ((await limiter.get(group))?.consumedPoints ?? 0)
+    if (missing > 0) await limiter.penalty(group, missing, { customDuration: leftMs / 1_000 })
+  }
+  const tell = (group: string, by: number): void =>
+    sharing?.add(
+      { name: `${name}:${group}`, by, windowMs },
+      ({ total, leftMs }) => void learn(group, total, leftMs)
+    )
+
   return {
-    async take(address) {
-      const group = addressGroup(address)
+    async take(who, points = 1) {
+      const group = groupOf(who)
       heard.set(group, true)
-      let counted: RateLimiterRes
-      let allowed = true
       try {
-        counted = await limiter.consume(group)
+        const { remainingPoints, msBeforeNext } = await limiter.consume(group, points)
+        tell(group, points)
+        return { allowed: true, max, remaining: remainingPoints, resetInMs: Math.max(0, msBeforeNext) }
       } catch (error) {
         // The library rejects with its count where the bound is met, and with an Error where it is broken.
         if (!(error instanceof RateLimiterRes)) throw error
-        counted = error
-        allowed = false
+        await limiter.reward(group, points)
+        const remaining = Math.max(0, max - (error.consumedPoints - points))
+        return { allowed: false, max, remaining, resetInMs: Math.max(0, error.msBeforeNext) }
       }
-      return {
-        allowed,
-        max,
-        remaining: counted.remainingPoints,
-        resetInMs: Math.max(0, counted.msBeforeNext)
-      }
+    },
+    async giveBack(who, points = 1) {
+      const group = groupOf(who)
+      // a window that is over has nothing to give back to
+      if (((await limiter.get(group))?.consumedPoints ?? 0) < points) return
+      await limiter.reward(group, points)
+      tell(group, -points)
     }
   }
 }

@@ -13,6 +13,7 @@ export class Metrics {
   readonly outboxBounds: Counter<'bound'>
   readonly outboxBehind: Counter
   readonly closes: Counter<'code'>
+  readonly limited: Counter<'limit'>
   readonly refusedUpgrades: Counter<'reason'>
   readonly #delay = monitorEventLoopDelay({ resolution: 20 })
   #utilization: EventLoopUtilization = performance.eventLoopUtilization()
@@ -53,6 +54,12 @@ export class Metrics {
       name: 'slotlock_sockets_closed_total',
       help: 'Sockets that this server closed, by close code',
       labelNames: ['code'],
+      registers
+    })
+    this.limited = new Counter({
+      name: 'slotlock_limited_total',
+      help: 'Requests that a limit refused, by limit',
+      labelNames: ['limit'],
       registers
     })
     this.refusedUpgrades = new Counter({

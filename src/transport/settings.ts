@@ -16,11 +16,28 @@ export interface TransportSettings {
   requestsPerMinuteMax: number
   messagesPerSecondMax: number
   connectionsPerAddressMax: number
+  lockLimits: LockLimitSettings
   /** Sockets of this process; past it a new one is told to come back later (1013). 0 is off. */
   connectionsMax: number
   /** How long in-flight requests and leaving sockets are waited for on shutdown. */
   shutdownGraceMs: number
   timing: TransportTiming
+}
+
+/** Limits for requests for a lock; 0 is off. */
+export interface LockLimitSettings {
+  locksPerAddressPerMinuteMax: number
+  locksPerSessionPerMinuteMax: number
+  locksPerCalendarPerMinuteMax: number
+  /** Slots of one calendar that all visitors of one address together may lock while one lock lives. */
+  slotsPerAddressMax: number
+}
+
+export const noLockLimits: LockLimitSettings = {
+  locksPerAddressPerMinuteMax: 0,
+  locksPerSessionPerMinuteMax: 0,
+  locksPerCalendarPerMinuteMax: 0,
+  slotsPerAddressMax: 0
 }
 
 export interface TransportTiming {

@@ -8,6 +8,7 @@ import Fastify, {
   LogController
 } from 'fastify'
 import type { Clock, Random } from '../domain/clock.js'
+import type { Finding } from '../domain/finding.js'
 import type { CalendarId } from '../domain/ids.js'
 import { type OperationSpec, operations } from '../protocol/operations.js'
 import { parseJson, prepare } from '../protocol/validate.js'
@@ -17,7 +18,6 @@ import type { Caller } from '../service/callers/caller.js'
 import { viewerTag } from '../service/callers/viewer-tag.js'
 import type { Peer } from './connection-context.js'
 import { Dispatcher } from './dispatch.js'
-import type { Finding } from './health-score.js'
 import { registerOperations } from './http.js'
 import {
   answerError,
@@ -27,7 +27,8 @@ import {
   sendRefusal
 } from './http-errors.js'
 import { Hub } from './hub.js'
-import { perMinute } from './limits.js'
+import { type CountSharing, perMinute } from './limits.js'
+import { LockLimits } from './lock-limits.js'
 import type { Metrics } from './metrics.js'
 import { registerOperator } from './operator.js'
 import { Origins } from './origins.js'
@@ -49,6 +50,8 @@ export interface TransportDeps {
   logger: FastifyBaseLogger
   /** The database's clock as best known here; what is left of a lock is counted by it. */
   storeNowMs: () => number
+  /** Makes the limits those of all instances; absent: each counts for itself. */
+  sharing?: CountSharing | undefined
   /** What /health is to say that only another layer can know, such as a Redis that evicts. */
   findings?: () => readonly Finding[]
 }
@@ -81,7 +84,13 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   })
   acceptJsonOnly(app)
 
-  const dispatcher = new Dispatcher({ handlers: deps.handlers, metrics, clock, log })
+  const { sharing } = deps
+  const lockLimits = new LockLimits(
+    { ...settings.lockLimits, lockTtlMs: settings.limits.lockTtlMs },
+    metrics.limited,
+    sharing
+  )
+  const dispatcher = new Dispatcher({ handlers: deps.handlers, metrics, clock, log, lockLimits })
   // The listening socket's close ends the connections that are idle at that moment. One that becomes idle later would
   // hold the server up until the end of its grace time.
   app.addHook('onSend', (_request, reply, _payload, done) => {
@@ -94,8 +103,8 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     clock,
     status: () => deps.monitor.status
   })
-  const sessionLimiter = perMinute(settings.sessionsPerMinuteMax)
-  const requestLimiter = perMinute(settings.requestsPerMinuteMax)
+  const sessionLimiter = perMinute(settings.sessionsPerMinuteMax, { name: 'sessions', sharing })
+  const requestLimiter = perMinute(settings.requestsPerMinuteMax, { name: 'requests', sharing })
   const hub = new Hub<Peer>({
     feed: deps.feed,
     views: viewsOf(deps),
@@ -169,7 +178,10 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     if (!request.ws || request.routeOptions.url === '/v1/ws') return undefined
     return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
   })
-  registerOperations(app, { dispatcher, sessions, sessionLimiter, requestLimiter })
+  registerOperations(app, {
+    ...{ dispatcher, sessions, sessionLimiter, requestLimiter },
+    limited: metrics.limited
+  })
   await registerOperator(app, {
     settings,
     dispatcher,

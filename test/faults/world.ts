@@ -16,7 +16,12 @@ import type { SqlLockStore } from '../../src/stores/sql/lock-store.js'
 import { type MysqlStoreOptions, openMysqlStore } from '../../src/stores/sql/open-mysql.js'
 import { openSqliteStore } from '../../src/stores/sql/open-sqlite.js'
 import { Metrics } from '../../src/transport/metrics.js'
-import { defaultTiming, type TransportSettings, type TransportTiming } from '../../src/transport/settings.js'
+import {
+  defaultTiming,
+  noLockLimits,
+  type TransportSettings,
+  type TransportTiming
+} from '../../src/transport/settings.js'
 import { buildTransport } from '../../src/transport/transport.js'
 import type { MariadbServer } from '../helpers/mariadb.js'
 import { until } from '../helpers/process.js'
@@ -248,6 +253,7 @@ async function startInstance(
       requestsPerMinuteMax: 0,
       messagesPerSecondMax: 0,
       connectionsPerAddressMax: 0,
+      lockLimits: noLockLimits,
       connectionsMax: 0,
       shutdownGraceMs: 200,
       ...settings,

@@ -22,7 +22,8 @@ const programs = {
     debian: 'chromium',
     brew: '--cask chromium',
     fedora: 'chromium'
-  }
+  },
+  openssl: { names: ['openssl'], debian: 'openssl', brew: 'openssl', fedora: 'openssl' }
 } as const
 
 export type Program = keyof typeof programs

@@ -14,16 +14,19 @@ export class MariadbServer {
   readonly port: number
   readonly #folder: string
   readonly #program: string
+  readonly #settings: readonly string[]
   #process: OwnedProcess
 
-  private constructor(program: string, folder: string, port: number) {
+  private constructor(program: string, folder: string, port: number, settings: readonly string[]) {
+    this.#settings = settings
     this.#program = program
     this.#folder = folder
     this.port = port
     this.#process = this.#spawn()
   }
 
-  static async start(): Promise<MariadbServer> {
+  /** `settings` as on the command line: `['--ssl-cert=…']`; they win over those below. */
+  static async start(settings: readonly string[] = []): Promise<MariadbServer> {
     const program = requireProgram('mariadbd')
     const folder = mkdtempSync(join(tmpdir(), 'slotlock-mariadb-'))
     chmodSync(folder, 0o755)
@@ -39,7 +42,7 @@ export class MariadbServer {
       ],
       { stdio: 'pipe', timeout: 60_000, env: ownTemporaryFiles(folder) }
     )
-    const server = new MariadbServer(program, folder, await freePort())
+    const server = new MariadbServer(program, folder, await freePort(), settings)
     await server.#ready()
     return server
   }
@@ -104,7 +107,8 @@ export class MariadbServer {
       '--innodb-log-file-size=16M',
       '--performance-schema=OFF',
       '--max-connections=200',
-      ...asRoot()
+      ...asRoot(),
+      ...this.#settings
     ]
     return new OwnedProcess(this.#program, args, ownTemporaryFiles(this.#folder))
   }

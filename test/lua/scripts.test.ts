@@ -328,3 +328,35 @@ t.test('lane_probe ALIVE: gives back what was written and the time', async t => 
   }
   await livesFor(t, keys.probe('here'), 0, 5_000)
 })
+
+t.test('counts_add COUNTED: adds, says what it is now, and the window begins with the first', async t => {
+  const [ann, bob] = [keys.count('ann'), keys.count('bob')]
+  const add = (additions: string[], deadline_ms = early) =>
+    scripts.countsAdd.run(redis, { count_keys: [ann, bob] }, { deadline_ms, additions })
+  t.match(await add(['2 60000', '1 5000']), {
+    status: 'COUNTED',
+    counts: [
+      { total: 2, leftMs: 60_000 },
+      { total: 1, leftMs: 5_000 }
+    ]
+  })
+  const [again] = ((await add(['3 90000', '1 5000'])) as { counts: { total: number; leftMs: number }[] })
+    .counts
+  t.equal(again!.total, 5, 'sent twice it adds twice')
+  await livesFor(t, ann, 0, 60_000)
+  t.match(await add(['-4 60000', '0 5000']), { counts: [{ total: 1 }, {}] }, 'given back')
+  await redis.flushall()
+  t.match(await add(['-4 60000', '1 5000']), { counts: [{ total: 0 }, { total: 1 }] })
+  t.equal(await redis.exists(ann), 0, 'what was over has nothing to give back to')
+})
+
+t.test('counts_add LATE: adds nothing', async t => {
+  const run = () =>
+    scripts.countsAdd.run(
+      redis,
+      { count_keys: [keys.count('ann')] },
+      { deadline_ms: past, additions: ['1 60000'] }
+    )
+  await twice(t, run, { status: 'LATE' })
+  t.strictSame(await redis.keys('*'), [])
+})

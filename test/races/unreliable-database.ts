@@ -31,6 +31,10 @@ export class UnreliableDatabase implements Database {
     return this.#real.dialect
   }
 
+  inspect(): ReturnType<Database['inspect']> {
+    return this.#real.inspect()
+  }
+
   async transact(statements: readonly Statement[]): Promise<BatchOutcome> {
     const fault = this.#nextFault()
     await this.#travel('a packet arrives')

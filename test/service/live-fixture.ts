@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { CalendarDefinition } from '../../src/domain/calendar.js'
 import type { Clock } from '../../src/domain/clock.js'
 import { StoreUnavailable } from '../../src/domain/errors.js'
-import type { FastLane, LiveListener } from '../../src/domain/fast-lane.js'
+import type { CountAddition, FastLane, LiveListener } from '../../src/domain/fast-lane.js'
 import type { CalendarId, LockId, ResourceId, SessionId, SlotId } from '../../src/domain/ids.js'
 import { slotIdOf } from '../../src/domain/ids.js'
 import type { LockRecord } from '../../src/domain/lock.js'
@@ -124,6 +124,18 @@ export class MemoryLane implements FastLane {
     const { rows } = await read()
     this.hydrated.push(calendar)
     return { filled: rows.length }
+  }
+
+  /** One Redis' worth of them: give several lanes the same map. */
+  counts = new Map<string, number>()
+
+  async addCounts(additions: readonly CountAddition[]): Promise<{ total: number; leftMs: number }[]> {
+    await this.#call()
+    return additions.map(({ name, by, windowMs }) => {
+      const total = (this.counts.get(name) ?? 0) + by
+      this.counts.set(name, total)
+      return { total, leftMs: windowMs }
+    })
   }
 
   subscribeCalendar(calendar: CalendarId): void {

@@ -12,7 +12,12 @@ import { Tokens } from '../../src/service/callers/tokens.js'
 import type { FeedEvent } from '../../src/service/live/feed.js'
 import { Metrics } from '../../src/transport/metrics.js'
 import type { FeedSource, StatusSource } from '../../src/transport/ports.js'
-import { defaultTiming, type TransportSettings, type TransportTiming } from '../../src/transport/settings.js'
+import {
+  defaultTiming,
+  noLockLimits,
+  type TransportSettings,
+  type TransportTiming
+} from '../../src/transport/settings.js'
 import { buildTransport } from '../../src/transport/transport.js'
 
 export const calendar = 'demo' as CalendarId
@@ -163,6 +168,7 @@ export async function serve(
       requestsPerMinuteMax: 0,
       messagesPerSecondMax: 0,
       connectionsPerAddressMax: 0,
+      lockLimits: noLockLimits,
       connectionsMax: 0,
       shutdownGraceMs: 2_000,
       ...settings,

@@ -1,10 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import {
   addressGroup,
   ConnectionCount,
+  type CountSharing,
   MessageLimit,
   perMinute,
-  TokenBucket
+  TokenBucket,
+  windowLimit
 } from '../../src/transport/limits.js'
 
 t.test('a bucket gives a burst, then as much as has come since', t => {
@@ -58,7 +61,7 @@ t.test('a minute has so many requests per address, and 0 is off', async t => {
 })
 
 t.test('an address that is refused stays refused, however many others come by', async t => {
-  const limiter = perMinute(1, 3)
+  const limiter = perMinute(1, { groupsMax: 3 })
   const busy = '192.0.2.1'
   t.match(await limiter.take(busy), { allowed: true })
   for (let n = 0; n < 20; n++) {
@@ -83,3 +86,35 @@ t.test('connections of one address are counted up and down', t => {
   t.equal(off.full('192.0.2.1'), false)
   t.end()
 })
+
+t.test('who is refused has taken nothing, and what is given back can be taken again', async t => {
+  const limiter = windowLimit({ name: 'slots', max: 10, windowMs: 60_000 })
+  t.match(await limiter.take('ann', 8), { allowed: true, remaining: 2 })
+  t.match(await limiter.take('ann', 3), { allowed: false, remaining: 2 })
+  t.match(await limiter.take('ann', 2), { allowed: true, remaining: 0 })
+  await limiter.giveBack('ann', 8)
+  t.match(await limiter.take('ann', 8), { allowed: true, remaining: 0 })
+  await limiter.giveBack('bob', 5)
+  t.match(await limiter.take('bob', 11), { allowed: false }, 'who took nothing has nothing to give back')
+})
+
+t.test(
+  'what other instances counted is counted here as soon as it is known, and never less than our own',
+  async t => {
+    const told: { name: string; by: number; learn: (count: { total: number; leftMs: number }) => void }[] = []
+    const sharing: CountSharing = { add: ({ name, by }, learn) => void told.push({ name, by, learn }) }
+    const limiter = windowLimit({ name: 'requests', max: 5, windowMs: 60_000, sharing })
+    await limiter.take('ann')
+    t.match(told, [{ name: 'requests:ann', by: 1 }])
+    told[0]!.learn({ total: 4, leftMs: 30_000 })
+    await nextTurn()
+    t.match(await limiter.take('ann'), { allowed: true, remaining: 0 })
+    t.match(await limiter.take('ann'), { allowed: false })
+    t.equal(told.length, 2, 'what was refused is told to nobody')
+    told[1]!.learn({ total: 1, leftMs: 30_000 })
+    await nextTurn()
+    t.match(await limiter.take('ann'), { allowed: false })
+    await limiter.giveBack('ann')
+    t.match(told[2], { by: -1 })
+  }
+)

@@ -32,7 +32,14 @@ t.test('each trouble costs points and says what to do', t => {
     [{ eventLoopLagMs: 300 }, 'C'],
     [{ sockets: 95 }, 'A'],
     [{ slowReadersClosed: 100 }, 'A'],
-    [{ otherFindings: [{ severity: 'critical', what: 'Redis evicts.', do: 'Set noeviction.' }] }, 'C']
+    [
+      {
+        otherFindings: [
+          { code: 'redis-eviction', severity: 'critical', what: 'Redis evicts.', do: 'Set noeviction.' }
+        ]
+      },
+      'C'
+    ]
   ]
   for (const [trouble, grade] of cases) {
     const scored = scoreHealth({ ...well, ...trouble })

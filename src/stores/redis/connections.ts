@@ -1,19 +1,11 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Random } from '../../domain/clock.js'
+import { parseRedisUrl, type RedisAddress } from './address.js'
 
 /**
- * Where Redis is and how to speak to it. Everything that is not spelled out here was found to hurt by its default;
- * the figures were measured with ioredis 6.0.0 against servers that were frozen, killed and cut off.
+ * How to speak to Redis. Everything that is not spelled out here was found to hurt by its default; the figures were
+ * measured with ioredis 6.0.0 against servers that were frozen, killed and cut off.
  */
-export interface RedisAddress {
-  /** `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS; `valkey://` and `valkeys://` mean the same. */
-  url: string
-  /** For `rediss://`: certificates and the like, as node:tls takes them. */
-  tls?: NonNullable<RedisOptions['tls']> | undefined
-}
-
-/** The same in ioredis' words. */
-type RedisServer = Pick<RedisOptions, 'host' | 'port' | 'db' | 'username' | 'password' | 'tls'>
 
 /** Past it a command counts as failed and its request goes on without Redis. A round trip takes 0.1 to 1 ms. */
 export const commandTimeoutMs = 40
@@ -73,34 +65,18 @@ function common(address: RedisAddress, random: Random) {
       /^(READONLY|LOADING|MASTERDOWN)/.test(error.message) ? (1 as const) : false,
     enableAutoPipelining: false,
     // two round trips less after each reconnect
-    disableClientInfo: true
+    disableClientInfo: true,
+    // A Sentinel that hangs is passed over as soon as a server that does, and all of them are asked again soon. What they
+    // are not asked for is to tell us of a failover (`failoverDetector`): a master that hangs is given up on below, and
+    // the detector's own connections print what goes wrong with them.
+    sentinelCommandTimeout: 300,
+    sentinelRetryStrategy: (attempt: number) => retryDelayMs(attempt, random)
   } satisfies RedisOptions
 }
 
 /** 50, 100, 200 … 1,000 ms and up to 100 ms of chance, so that the instances of a fleet do not come back as one. */
 export function retryDelayMs(attempt: number, random: Random): number {
   return Math.min(50 * 2 ** Math.min(attempt - 1, 5), 1_000) + Math.floor(random() * 100)
-}
-
-/** Throws when it is no such address: a start with a wrong setting must fail at once, not look like Redis being down. */
-export function parseRedisUrl({ url, tls }: RedisAddress): RedisServer {
-  // parsed here because ioredis reads valkey://host:6379/2 as the host `valkey` and says nothing
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  const secure = parsed?.protocol === 'rediss:' || parsed?.protocol === 'valkeys:'
-  const plain = parsed?.protocol === 'redis:' || parsed?.protocol === 'valkey:'
-  const db = parsed?.pathname.replace(/^\//, '') ?? ''
-  if (parsed === undefined || !(secure || plain) || parsed.hostname === '' || !/^\d*$/.test(db)) {
-    // the address itself is not repeated: it may hold a password, and this message is logged
-    throw new Error('REDIS_URL must be redis://[user:password@]host[:port][/db], or rediss:// for TLS')
-  }
-  return {
-    host: parsed.hostname.replace(/^\[|\]$/g, ''),
-    port: parsed.port === '' ? 6379 : Number(parsed.port),
-    db: Number(db),
-    ...(parsed.username !== '' && { username: decodeURIComponent(parsed.username) }),
-    ...(parsed.password !== '' && { password: decodeURIComponent(parsed.password) }),
-    ...(secure && { tls: { servername: parsed.hostname, ...tls } })
-  }
 }
 
 /** Beats of the silence's clock; one more than these in a row without a word is a dead connection. */

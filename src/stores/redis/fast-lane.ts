@@ -1,11 +1,12 @@
 import type { Redis } from 'ioredis'
 import type { Clock, Random } from '../../domain/clock.js'
 import { StoreUnavailable } from '../../domain/errors.js'
-import type { FastLane, LiveEvent, LiveListener } from '../../domain/fast-lane.js'
+import type { CountAddition, FastLane, LiveEvent, LiveListener } from '../../domain/fast-lane.js'
 import type { CalendarId, LockId, SessionId, SlotId, ViewerTag } from '../../domain/ids.js'
 import type { LockRecord } from '../../domain/lock.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
-import { commandClient, type RedisAddress, subscriberClient } from './connections.js'
+import type { RedisAddress } from './address.js'
+import { commandClient, subscriberClient } from './connections.js'
 import { newCounters, type RedisCounters } from './counters.js'
 import { encodeEvent } from './events.js'
 import { Inbox } from './inbox.js'
@@ -265,6 +266,21 @@ export class RedisFastLane implements FastLane {
     if (ended.status === 'READY') this.counters.fills++
     else this.counters.fillsOvertaken++
     return { filled }
+  }
+
+  async addCounts(additions: readonly CountAddition[]): Promise<{ total: number; leftMs: number }[]> {
+    const reply = await this.#call('addCounts', async () =>
+      scripts.countsAdd.run(
+        this.#redis,
+        { count_keys: additions.map(({ name }) => this.#keys.count(name)) },
+        {
+          deadline_ms: await this.#redisClock.deadlineMs(lateMs),
+          additions: additions.map(({ by, windowMs }) => `${by} ${windowMs}`)
+        }
+      )
+    )
+    if (reply.status === 'LATE') throw this.#late('addCounts')
+    return reply.counts
   }
 
   subscribeCalendar(calendar: CalendarId): void {

@@ -37,6 +37,11 @@ export class RedisKeys {
     return `${this.#prefix}{probe:${instance}}`
   }
 
+  /** All of them in one place, so that one call may add to many. */
+  count(name: string): string {
+    return `${this.#prefix}{limits}:${name}`
+  }
+
   calendarEvents(calendar: CalendarId): string {
     return `${this.#prefix}{${calendar}}:events`
   }

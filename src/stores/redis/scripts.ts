@@ -98,3 +98,18 @@ export const laneProbe = defineScript('lane_probe', {
     })
   }
 })
+
+export const countsAdd = defineScript('counts_add', {
+  keys: ['...count_keys'],
+  args: ['deadline_ms', '...additions'],
+  reply: {
+    COUNTED: rest => {
+      const counts: { total: number; leftMs: number }[] = []
+      for (let i = 0; i < rest.length; i += 2) {
+        counts.push({ total: integer(rest[i]), leftMs: integer(rest[i + 1]) })
+      }
+      return { status: 'COUNTED' as const, counts }
+    },
+    LATE: only('LATE')
+  }
+})

@@ -1,3 +1,5 @@
+import type { Finding } from '../../domain/finding.js'
+
 /**
  * What the store asks of a database, and the few words in which the two dialects differ.
  *
@@ -26,6 +28,12 @@ export type BatchOutcome =
   | { status: 'DUPLICATE' }
   /** An assertion did not hold (NULL for a NOT NULL column); rolled back. */
   | { status: 'REFUSED' }
+
+export interface Inspection {
+  /** What it is, for a person; undefined: nothing that is not known anyway. */
+  server: string | undefined
+  findings: Finding[]
+}
 
 export interface Dialect {
   readonly kind: 'mysql' | 'sqlite'
@@ -67,6 +75,9 @@ export interface Database {
 
   /** This process' clock that never steps. */
   monotonicMs(): number
+
+  /** How the server is set up, and what of it may hurt. Throws StoreError. */
+  inspect(): Promise<Inspection>
 
   /** Asks the database for its clock again. */
   ping(): Promise<{ nowMs: number; latencyMs: number }>

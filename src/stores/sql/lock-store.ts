@@ -19,11 +19,12 @@ import type { Selection, SlotRow } from '../../domain/slot.js'
 import { setBlocked } from './blocking.js'
 import { Booking, readBooking } from './booking.js'
 import { defaultStoreSettings, StoreContext, type StoreSettings } from './context.js'
-import { type Database, newSqlStats, type SqlStats } from './dialect.js'
+import { type Database, type Inspection, newSqlStats, type SqlStats } from './dialect.js'
 import { Lifecycle } from './ending.js'
 import { Granting } from './grant.js'
 import { Purge } from './purge.js'
 import * as reads from './reads.js'
+import { eraseScratch } from './scratch.js'
 import * as selections from './selections.js'
 import { sweep } from './sweep.js'
 
@@ -57,6 +58,16 @@ export class SqlLockStore implements LockStore {
 
   ping(): Promise<{ nowMs: number; latencyMs: number }> {
     return this.#context.db.ping()
+  }
+
+  /** How the server is set up, and what of it may hurt. Throws StoreError. */
+  inspect(): Promise<Inspection> {
+    return this.#context.db.inspect()
+  }
+
+  /** See scratch.ts. */
+  eraseScratch(calendar: CalendarId): Promise<void> {
+    return eraseScratch(this.#context, calendar)
   }
 
   nowMs(): number {

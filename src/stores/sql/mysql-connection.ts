@@ -16,6 +16,16 @@ export const defaultMysqlTimeouts: MysqlTimeouts = {
   acquireTimeoutMs: 300
 }
 
+/** Whom to believe that they are the database, and who we are. PEM texts. */
+export interface MysqlTls {
+  /** Absent: the authorities that Node knows. */
+  ca?: string
+  cert?: string
+  key?: string
+  /** The certificate must be for the host that the URL names. The driver cannot do that for an address. */
+  verifyIdentity: boolean
+}
+
 export const mysqlNow = 'FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000)'
 
 /**
@@ -60,7 +70,7 @@ export class MysqlConnection {
 
   /** Rejects with the driver's error. `observe` gets the reading of the clock that the setup makes anyway. */
   static async open(
-    url: string,
+    { url, tls }: { url: string; tls?: MysqlTls | undefined },
     timeouts: MysqlTimeouts,
     clock: Clock,
     observe: (sentAt: number, receivedAt: number, dbNowMs: number) => void,
@@ -68,6 +78,7 @@ export class MysqlConnection {
   ): Promise<MysqlConnection> {
     const driver = mysql.createConnection({
       uri: url,
+      ...(tls !== undefined && { ssl: { ...tls, minVersion: 'TLSv1.2' } }),
       connectTimeout: timeouts.connectTimeoutMs,
       multipleStatements: true,
       charset: 'utf8mb4',

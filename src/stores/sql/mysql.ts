@@ -3,9 +3,19 @@ import mysql from 'mysql2'
 import type { Clock, Random } from '../../domain/clock.js'
 import { StoreBusy } from '../../domain/errors.js'
 import { DbClock } from './db-clock.js'
-import type { BatchOutcome, Database, Dialect, Result, Row, SqlStats, Statement } from './dialect.js'
+import type {
+  BatchOutcome,
+  Database,
+  Dialect,
+  Inspection,
+  Result,
+  Row,
+  SqlStats,
+  Statement
+} from './dialect.js'
+import { judgeMysql, readMysqlFacts, serverName } from './inspect-mysql.js'
 import { readSchemaVersion, schemaTable, stepsAfter } from './migrations.js'
-import { MysqlConnection, type MysqlTimeouts, mysqlNow } from './mysql-connection.js'
+import { MysqlConnection, type MysqlTimeouts, type MysqlTls, mysqlNow } from './mysql-connection.js'
 import { connectError, failureOf, keepsConnection, storeErrorOf } from './mysql-errors.js'
 import { MysqlPool } from './mysql-pool.js'
 import { boundValue, compile } from './statement.js'
@@ -32,6 +42,8 @@ export interface MysqlOptions extends MysqlTimeouts {
   clock: Clock
   random: Random
   stats: SqlStats
+  /** Absent: not encrypted. */
+  tls?: MysqlTls | undefined
 }
 
 /** A deadlock's loser was rolled back whole, so the same packet may go again. */
@@ -96,6 +108,13 @@ export class MysqlDatabase implements Database {
       this.#dbClock.observe(sentAt, receivedAt, nowMs)
       return { nowMs, latencyMs: receivedAt - from }
     })
+  }
+
+  async inspect(): Promise<Inspection> {
+    const facts = await this.#withConnection(this.#options.acquireTimeoutMs, connection =>
+      readMysqlFacts(text => this.#send(connection, text, false))
+    )
+    return { server: serverName(facts), findings: judgeMysql(facts, this.#options.connectionsMax) }
   }
 
   async read(statements: readonly Statement[]): Promise<Row[][]> {
@@ -178,7 +197,7 @@ export class MysqlDatabase implements Database {
   #open(timeouts: MysqlTimeouts, onDeath: (connection: MysqlConnection) => void): Promise<MysqlConnection> {
     this.#options.stats.connectionsOpened += 1
     return MysqlConnection.open(
-      this.#url,
+      { url: this.#url, tls: this.#options.tls },
       timeouts,
       this.#options.clock,
       (sentAt, receivedAt, dbNowMs) => this.#dbClock.observe(sentAt, receivedAt, dbNowMs),

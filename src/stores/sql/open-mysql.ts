@@ -3,7 +3,7 @@ import { defaultStoreSettings, type StoreSettings } from './context.js'
 import { newSqlStats, type SqlStats } from './dialect.js'
 import { SqlLockStore } from './lock-store.js'
 import { MysqlDatabase } from './mysql.js'
-import { defaultMysqlTimeouts, type MysqlTimeouts } from './mysql-connection.js'
+import { defaultMysqlTimeouts, type MysqlTimeouts, type MysqlTls } from './mysql-connection.js'
 
 export interface MysqlStoreOptions extends Partial<StoreSettings>, Partial<MysqlTimeouts> {
   /** Measures; the time itself is the database's. */
@@ -13,6 +13,8 @@ export interface MysqlStoreOptions extends Partial<StoreSettings>, Partial<Mysql
   connectionsMax?: number
   /** Requests that may wait for a connection. Default 2,000: what ten connections do in the time one may wait. */
   waitersMax?: number
+  /** Absent: not encrypted. */
+  tls?: MysqlTls | undefined
   /** Counted into, if given. */
   stats?: SqlStats
 }

@@ -3,7 +3,16 @@ import { DatabaseSync, type StatementSyncInstance } from '@photostructure/sqlite
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/clock.js'
 import { StoreBusy, StoreContractError, StoreError, StoreUnavailable } from '../../domain/errors.js'
-import type { BatchOutcome, Database, Dialect, Result, Row, SqlStats, Statement } from './dialect.js'
+import type {
+  BatchOutcome,
+  Database,
+  Dialect,
+  Inspection,
+  Result,
+  Row,
+  SqlStats,
+  Statement
+} from './dialect.js'
 import { migrateSqlite } from './migrations.js'
 import { boundValue, compile } from './statement.js'
 
@@ -79,6 +88,11 @@ export class SqliteDatabase implements Database {
 
   monotonicMs(): number {
     return this.#clock.monotonic()
+  }
+
+  /** All of it is set here, so there is nothing that somebody could have set wrongly. */
+  async inspect(): Promise<Inspection> {
+    return { server: undefined, findings: [] }
   }
 
   async ping(): Promise<{ nowMs: number; latencyMs: number }> {

@@ -166,6 +166,7 @@ t.test('a lock that is refused as over is no longer among the locks, pushed or n
   const server = new ScriptedServer()
   server.locks = [lockView()]
   const { client, time } = await started(t, server)
+  await time.step(10)
   server.locks = []
   server.answer = ({ type }) => (type === 'extend' ? refuse('LOCK_EXPIRED') : undefined)
   await t.rejects(client.extend('lock-1'), { code: 'LOCK_EXPIRED' })

@@ -1,49 +1,10 @@
 import { once } from 'node:events'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { commandClient, parseRedisUrl, retryDelayMs } from '../../../src/stores/redis/connections.js'
+import { commandClient, retryDelayMs } from '../../../src/stores/redis/connections.js'
 import { until } from '../../helpers/process.js'
 import { RedisServer } from '../../helpers/redis.js'
 import { TcpProxy } from '../../helpers/tcp-proxy.js'
-
-t.test('the forms of REDIS_URL', async t => {
-  const plain = { host: 'db.example', port: 6379, db: 0 }
-  const forms: [string, object][] = [
-    ['redis://db.example', plain],
-    ['redis://db.example/', plain],
-    ['valkey://db.example:6380/2', { ...plain, port: 6380, db: 2 }],
-    ['redis://:secret@db.example', { ...plain, password: 'secret' }],
-    ['redis://ann:s%40fe@db.example/1', { ...plain, db: 1, username: 'ann', password: 's@fe' }],
-    ['redis://[::1]:6380', { ...plain, host: '::1', port: 6380 }],
-    ['rediss://db.example', { ...plain, tls: { servername: 'db.example' } }],
-    ['valkeys://db.example', { ...plain, tls: { servername: 'db.example' } }]
-  ]
-  for (const [url, expected] of forms) t.strictSame(parseRedisUrl({ url }), expected, url)
-})
-
-t.test('the options for TLS are passed on', async t => {
-  t.strictSame(parseRedisUrl({ url: 'rediss://db.example', tls: { ca: 'pem', servername: 'other' } }).tls, {
-    servername: 'other',
-    ca: 'pem'
-  })
-})
-
-t.test('what is no such address is refused, without repeating a password', async t => {
-  for (const url of [
-    '',
-    'db.example:6379',
-    'http://db.example',
-    'redis://',
-    'redis://ann:secret@db.example/one'
-  ]) {
-    t.throws(() => parseRedisUrl({ url }), /^REDIS_URL must be redis:/, url)
-    try {
-      parseRedisUrl({ url })
-    } catch (error) {
-      t.notMatch(String(error), /secret/)
-    }
-  }
-})
 
 t.test('it comes back soon at first, then about once a second, each with some chance', async t => {
   const never = (): number => 0

@@ -25,6 +25,7 @@ async function packetOf(request: ReturnType<typeof grantOf>): Promise<string[]> 
     },
     read: async () => [],
     migrate: async () => undefined,
+    inspect: async () => ({ server: undefined, findings: [] }),
     nowMs: () => Date.now(),
     monotonicMs: () => 0,
     ping: async () => ({ nowMs: Date.now(), latencyMs: 0 }),

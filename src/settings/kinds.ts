@@ -11,9 +11,10 @@ export interface Kind<T> {
 
 export type Parsed<T> = { status: 'OK'; value: T } | { status: 'WRONG'; problem: string }
 
-const ok = <T>(value: T): Parsed<T> => ({ status: 'OK', value })
-const wrong = (problem: string): { status: 'WRONG'; problem: string } => ({ status: 'WRONG', problem })
-const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
+export const ok = <T>(value: T): Parsed<T> => ({ status: 'OK', value })
+export const wrong = (problem: string): { status: 'WRONG'; problem: string } => ({ status: 'WRONG', problem })
+export const quoted = (text: string): string =>
+  JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 const itemsOf = (text: string): string[] => (text === '' ? [] : text.split(',').map(item => item.trim()))
 
 /** Plain decimal digits: `1e3`, `0x10`, `+5`, `10s` and `1_000` are mistakes, however well they are meant. */
@@ -84,7 +85,7 @@ function credentialsProblem(url: URL): string | undefined {
   }
 }
 
-function urlOf(text: string): URL | null {
+export function urlOf(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null
 }
 
@@ -92,6 +93,12 @@ const secretParameter = /pass|pwd|secret|token|key/i
 
 /** With `***` for every password, in front of the host and behind the question mark. */
 export function maskedUrl(text: string): string {
+  // Sentinels are a list of hosts, which no URL may have: the first of them stands for all while it is masked
+  const list = /^([^/]*\/\/(?:[^@/]*@)?)([^/?#]*,[^/?#]*)(.*)$/.exec(text)
+  if (list !== null) {
+    const [, before = '', hosts = '', after = ''] = list
+    return maskedUrl(`${before}hosts.invalid${after}`).replace('hosts.invalid', hosts)
+  }
   const url = urlOf(text)
   if (url === null) return '***'
   if (url.password !== '') url.password = '***'
@@ -126,6 +133,31 @@ export const secretPair: Kind<readonly string[]> = {
     return ok(secrets)
   },
   print: secrets => secrets.map(() => '***').join(',')
+}
+
+/** Optional: undefined when empty. Never printed. */
+export const password: Kind<string | undefined> = {
+  name: 'text',
+  parse: text => ok(text === '' ? undefined : text),
+  print: text => (text === undefined ? '' : '***')
+}
+
+/** Empty: none. */
+export function listOf<const T extends string>(words: readonly T[]): Kind<readonly T[]> {
+  const word = oneOf(words)
+  return {
+    name: `of ${words.join(', ')}, with commas between`,
+    parse(text) {
+      const items: T[] = []
+      for (const item of itemsOf(text)) {
+        const parsed = word.parse(item)
+        if (parsed.status === 'WRONG') return parsed
+        items.push(parsed.value)
+      }
+      return ok(items)
+    },
+    print: items => items.join(',')
+  }
 }
 
 /** Empty: only pages that this server gave out. `['*']`: any. */

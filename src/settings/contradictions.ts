@@ -1,0 +1,121 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import { isAbsolute } from 'node:path'
+import { weaknessOf } from './secret-strength.js'
+import type { PemFile } from './shape.js'
+import { hostOf } from './store-kinds.js'
+import type { SettingName, Values } from './table.js'
+
+/** What each setting may be and together they may not. A setting that could not be read is left out. */
+export function contradictions(values: Partial<Values>): string[] {
+  const problems: string[] = []
+  const ordered = (less: SettingName, more: SettingName, why: string): void => {
+    const [a, b] = [values[less], values[more]]
+    if (typeof a === 'number' && typeof b === 'number' && a > b) {
+      problems.push(`${less} is ${a}, more than ${more}, which is ${b}: ${why}`)
+    }
+  }
+  ordered('LOCK_TTL_MIN_MS', 'LOCK_TTL_MS', 'a lock would begin with a life that nobody may ask for')
+  ordered('LOCK_TTL_MS', 'LOCK_TTL_MAX_MS', 'a lock would begin with a life that nobody may ask for')
+  ordered('LOCK_TTL_MIN_MS', 'LOCK_TTL_MAX_MS', 'no life could be asked for')
+  ordered('LOCK_TTL_MAX_MS', 'LOCK_LIFE_MAX_MS', 'a lock could be asked for that outlives its whole life')
+  ordered('SLOTS_PER_LOCK_MAX', 'LOCKED_SLOTS_PER_SESSION_MAX', 'the largest lock could never be had')
+  if (values.LOCKED_SLOTS_PER_ADDRESS_MAX !== 0) {
+    ordered('SLOTS_PER_LOCK_MAX', 'LOCKED_SLOTS_PER_ADDRESS_MAX', 'the largest lock could never be had')
+  }
+  ordered('LOCKS_PER_SESSION_MAX', 'LOCKED_SLOTS_PER_SESSION_MAX', 'a lock has one slot at least')
+
+  // 'in': one that was given and is malformed has its own line already, and is not missing
+  const without = (name: SettingName): boolean => name in values && isUnset(values[name])
+  if (values.REDIS_URL !== undefined && without('MYSQL_URL')) {
+    problems.push(
+      'REDIS_URL is set and MYSQL_URL is not: Redis is never the judge, so every instance would judge by a database of its ' +
+        'own and give one slot twice. Set MYSQL_URL too, or leave REDIS_URL out to run embedded'
+    )
+  }
+  if (values.MYSQL_URL !== undefined && without('SLOTLOCK_SECRET')) {
+    problems.push(
+      'SLOTLOCK_SECRET is missing: with MYSQL_URL every instance needs the same one, or a visitor of one is a stranger to ' +
+        `the next. Make one with: node -p "crypto.randomBytes(32).toString('base64url')"`
+    )
+  }
+  problems.push(...tlsProblems(values), ...productionProblems(values))
+  return problems
+}
+
+const isUnset = (value: unknown): boolean =>
+  value === undefined || (Array.isArray(value) && value.length === 0)
+
+function tlsProblems(values: Partial<Values>): string[] {
+  const problems: string[] = []
+  for (const store of ['REDIS', 'MYSQL'] as const) {
+    const [certName, keyName] = [`${store}_TLS_CERT`, `${store}_TLS_KEY`] as const
+    const cert = values[certName]
+    const key = values[keyName]
+    if (certName in values && keyName in values && (cert === undefined) !== (key === undefined)) {
+      const [given, missing] = cert === undefined ? [keyName, certName] : [certName, keyName]
+      problems.push(
+        `${given} is set and ${missing} is not: a certificate is shown with its key or not at all`
+      )
+    }
+    if (cert !== undefined && key !== undefined && !belongTogether(cert, key)) {
+      problems.push(`${keyName} is not the key to ${certName}`)
+    }
+  }
+  const filesOf = (store: 'REDIS' | 'MYSQL'): SettingName[] =>
+    ([`${store}_TLS_CA`, `${store}_TLS_CERT`, `${store}_TLS_KEY`] as const).filter(
+      name => values[name] !== undefined
+    )
+  const redisUrl = values.REDIS_URL
+  if ('REDIS_URL' in values && !/^(rediss|valkeys)/.test(redisUrl ?? '')) {
+    for (const name of filesOf('REDIS')) {
+      problems.push(`${name} is set and REDIS_URL does not begin with rediss: nothing would be encrypted`)
+    }
+  }
+  if (values.MYSQL_TLS === 'off') {
+    for (const name of filesOf('MYSQL')) {
+      problems.push(
+        `${name} is set and MYSQL_TLS is off: nothing would be encrypted; set MYSQL_TLS=verify-full`
+      )
+    }
+  }
+  if (values.MYSQL_TLS === 'verify-full' && values.MYSQL_URL !== undefined) {
+    // the driver compares with no name at all then
+    if (isIP(hostOf(values.MYSQL_URL)) !== 0) {
+      problems.push(
+        'MYSQL_TLS is verify-full and MYSQL_URL has an address for a host: give the name that the certificate is for, or ' +
+          'take verify-ca'
+      )
+    }
+  }
+  return problems
+}
+
+const belongTogether = (cert: PemFile, key: PemFile): boolean =>
+  new X509Certificate(cert.pem).checkPrivateKey(createPrivateKey(key.pem))
+
+/** What is good enough to try slotlock and not to put it in front of the public. */
+function productionProblems(values: Partial<Values>): string[] {
+  const { SLOTLOCK_ENV, SLOTLOCK_ALLOW: allow = [], SLOTLOCK_SECRET: secrets = [] } = values
+  if (SLOTLOCK_ENV !== 'production') return []
+  const problems: string[] = []
+  if (values.SLOTLOCK_ORIGINS?.includes('*') && !allow.includes('any-origin')) {
+    problems.push(
+      'SLOTLOCK_ORIGINS is *: in production name the origins of your pages, or set SLOTLOCK_ALLOW=any-origin if every ' +
+        'page of the world is meant'
+    )
+  }
+  const weakness = secrets.map(weaknessOf).find(found => found !== undefined)
+  if (weakness !== undefined && !allow.includes('weak-secret')) {
+    problems.push(
+      `SLOTLOCK_SECRET is weak: it ${weakness}. Make one with: node -p "crypto.randomBytes(32).toString('base64url')"`
+    )
+  }
+  const embedded = 'MYSQL_URL' in values && values.MYSQL_URL === undefined
+  if (embedded && values.SLOTLOCK_DATA !== undefined && !isAbsolute(values.SLOTLOCK_DATA)) {
+    problems.push(
+      'SLOTLOCK_DATA is not an absolute path: in production the bookings must not depend on where the service was started'
+    )
+  }
+  return problems
+}

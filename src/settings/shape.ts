@@ -1,0 +1,54 @@
+import type { Limits } from '../domain/limits.js'
+import type { LockLimitSettings } from '../transport/settings.js'
+import type { Environment, LogLevel, Permission } from './words.js'
+
+/** All settings in force, as the program reads them. Frozen, also inside. */
+export interface Config {
+  readonly environment: Environment
+  /** What production refuses unless it is named here. */
+  readonly allow: readonly Permission[]
+  /** What the stores amount to: neither URL, MYSQL_URL alone, both. */
+  readonly mode: 'embedded' | 'sql-only' | 'redis+sql'
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  readonly redisUrl: string | undefined
+  readonly redisTls: TlsFiles
+  /** What the Sentinels ask for, if they do; the password of Redis itself is in its URL. */
+  readonly redisSentinelPassword: string | undefined
+  readonly mysqlUrl: string | undefined
+  readonly mysqlTls: 'off' | 'verify-ca' | 'verify-full'
+  readonly mysqlTlsFiles: TlsFiles
+  readonly mysqlConnectionsMax: number
+  /** Folder of the embedded database. */
+  readonly data: string
+  /** The first signs, all verify. Empty only when embedded: then embeddedSecret keeps one in `data`. */
+  readonly secrets: readonly string[]
+  /** Allowed browser origins; `['*']`: any; empty: only pages that this server itself gave out. */
+  readonly origins: readonly string[]
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
+  readonly trustProxy: readonly string[]
+  readonly redisKeyPrefix: string
+  readonly logLevel: LogLevel
+  readonly limits: Readonly<Limits>
+  /** Rate limits; 0 is off. */
+  readonly sessionsPerMinuteMax: number
+  readonly requestsPerMinuteMax: number
+  readonly messagesPerSecondMax: number
+  readonly connectionsPerAddressMax: number
+  readonly lockLimits: Readonly<LockLimitSettings>
+  readonly connectionsMax: number
+  readonly shutdownGraceMs: number
+}
+
+/** The PEM files of one store's TLS: whom to believe, and who we are. */
+export interface TlsFiles {
+  readonly ca: PemFile | undefined
+  readonly cert: PemFile | undefined
+  readonly key: PemFile | undefined
+}
+
+export interface PemFile {
+  readonly path: string
+  readonly pem: string
+}
