@@ -51,6 +51,9 @@ export class GridView {
   #rows: readonly Row[] = []
   #laidOutFor: Shown | undefined
   #active: Position = { row: 0, column: 0 }
+  /** Where the visitor went; while there is no cell yet, the nearest one is active. */
+  #wished: Position = { row: 0, column: 0 }
+  #hasFocus = false
   #touched = false
   /** Set until the cell that became active is drawn. */
   #focusWanted = false
@@ -87,8 +90,13 @@ export class GridView {
     }
     this.#laidOutFor = shown
     this.#rows = paint(this.#layout, light, this.#rows)
-    if (!this.#touched) this.#active = this.#firstFree() ?? firstOf(this.#layout.rows) ?? this.#active
-    if (this.activeCell === undefined) this.#active = nearest(this.#layout, this.#active) ?? this.#active
+    if (!this.#touched) this.#wished = this.#firstFree() ?? firstOf(this.#layout.rows) ?? this.#wished
+    const { row, column } = this.#wished
+    const there = this.#rows[row]?.cells[column] !== undefined
+    const active = there ? this.#wished : (nearest(this.#layout, this.#wished) ?? this.#wished)
+    if (this.#hasFocus && (active.row !== this.#active.row || active.column !== this.#active.column))
+      this.#focusWanted = true
+    this.#active = active
   }
 
   #firstFree(): Position | undefined {
@@ -161,7 +169,11 @@ export class GridView {
     if (!this.#focusWanted) return
     const elsewhere = root.activeElement !== null && !root.activeElement.classList.contains('cell')
     if (elsewhere || root.querySelector('.cell[tabindex="0"]') !== null) this.#focusWanted = false
-    if (!elsewhere) this.focus(root)
+    if (elsewhere) return
+    // The focus comes from here and not from the visitor: what was wished for stays that.
+    const wished = this.#wished
+    this.focus(root)
+    this.#wished = wished
   }
 
   #cellAt(event: Event): { cell: Cell; position: Position } | undefined {
@@ -180,6 +192,7 @@ export class GridView {
   #activate(position: Position): void {
     this.#touched = true
     this.#active = position
+    this.#wished = position
   }
 
   readonly #onClick = (event: Event): void => {
@@ -223,11 +236,15 @@ export class GridView {
   readonly #onFocusIn = (event: Event): void => {
     const found = this.#cellAt(event)
     if (found === undefined) return
+    this.#hasFocus = true
     this.#activate(found.position)
     this.#events.look(found.cell)
   }
 
-  readonly #onFocusOut = (): void => this.#events.look(undefined)
+  readonly #onFocusOut = (): void => {
+    this.#hasFocus = false
+    this.#events.look(undefined)
+  }
 
   readonly #onPointerOver = (event: PointerEvent): void => {
     // A finger does not hover; what it touches it presses.
