@@ -18,6 +18,7 @@ import type { Examined } from './report.js'
 const databaseSlowMs = 20
 const freeBytesMin = 256 * 1_048_576
 const scratchTtlMs = 60_000
+const scratchLifeMs = 10 * scratchTtlMs
 
 /** The judge: how it is set up, and a real lock that is contested, extended and released. Changes no table, defines nothing. */
 export async function examineDatabase(config: Config, clock: Clock, random: Random): Promise<Examined> {
@@ -103,7 +104,7 @@ async function lockAndRelease(store: SqlLockStore): Promise<Finding | undefined>
   const grant = (owner: SessionId, lock: LockId, wanted: SlotId[]) =>
     store.grant({
       ...{ calendar, owner, lock, slots: wanted, ttlMs: scratchTtlMs, fingerprint: 'doctor' },
-      ...{ locksMax: 8, lockedSlotsMax: 64 }
+      ...{ locksMax: 8, lockedSlotsMax: 64, lockLifeMaxMs: scratchLifeMs }
     })
   const expect = (step: string, got: { status: string }, wanted: string): void => {
     if (got.status !== wanted) throw new Misjudged(`${step}: ${got.status} instead of ${wanted}`)
@@ -114,7 +115,7 @@ async function lockAndRelease(store: SqlLockStore): Promise<Finding | undefined>
     await store.ping()
     expect('a lock on two free slots', await grant(ann, held, slots), 'GRANTED')
     expect('another on one of them', await grant(bob, newId(), slots.slice(1)), 'CONFLICT')
-    const longer = { lock: held, owner: ann, ttlMs: 2 * scratchTtlMs, lockLifeMaxMs: 7_200_000 }
+    const longer = { lock: held, owner: ann, ttlMs: 2 * scratchTtlMs, lockLifeMaxMs: scratchLifeMs }
     expect('extending it', await store.extend(longer), 'EXTENDED')
     expect('releasing it', await store.release({ lock: held, owner: ann }), 'ENDED')
     const next = newId<LockId>()

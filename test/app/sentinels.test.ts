@@ -1,49 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { requireProgram } from '../helpers/find-program.js'
-import { freePort, OwnedProcess, until } from '../helpers/process.js'
+import { until } from '../helpers/process.js'
 import { RedisServer } from '../helpers/redis.js'
+import { startSentinel } from '../helpers/sentinel.js'
 import { setUps, startWorld } from '../helpers/set-ups.js'
 import { Clinic, calendar } from './clinic.js'
 
 t.setTimeout(300_000)
 
 const redisAndSql = setUps.find(({ name }) => name === 'redis+sql')!
-
-/** One that decides alone: how Sentinels agree is theirs to test. */
-async function startSentinel(
-  t: { teardown(end: () => Promise<void>): void },
-  master: number
-): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'slotlock-sentinel-'))
-  const port = await freePort()
-  const path = join(folder, 'sentinel.conf')
-  const lines = [
-    ...[`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, 'requirepass sentinel-pass'],
-    ...[`sentinel monitor clinic 127.0.0.1 ${master} 1`, 'sentinel auth-pass clinic redis-pass'],
-    ...['sentinel down-after-milliseconds clinic 500', 'sentinel failover-timeout clinic 5000']
-  ]
-  writeFileSync(path, `${lines.join('\n')}\n`)
-  const sentinel = new OwnedProcess(requireProgram('redis-server'), [path, '--sentinel'])
-  t.teardown(async () => {
-    await sentinel.kill()
-    rmSync(folder, { recursive: true, force: true })
-  })
-  const client = new Redis({ port, password: 'sentinel-pass', retryStrategy: () => 20 }).on('error', () => {})
-  t.teardown(async () => client.disconnect())
-  await until(
-    'the Sentinel knows the replica',
-    async () => {
-      const replicas = (await client.call('SENTINEL', 'replicas', 'clinic').catch(() => [])) as string[][]
-      return replicas.some(one => one[one.indexOf('flags') + 1] === 'slave')
-    },
-    30_000
-  )
-  return port
-}
 
 t.test(
   'the master dies, the Sentinels promote its replica, and we are there without a word from anybody',
@@ -65,13 +30,13 @@ t.test(
       async () => /master_link_status:up/.test(await onReplica.info('replication')),
       30_000
     )
-    const sentinel = await startSentinel(t, master.port)
+    const sentinel = await startSentinel(t, master.port, { own: 'sentinel-pass', ofRedis: 'redis-pass' })
 
     const world = await startWorld(t, redisAndSql, {
       redis: master,
       settings: {
         // the first of them is out, as the first of a list may be
-        REDIS_URL: `redis+sentinel://:redis-pass@127.0.0.1:1,127.0.0.1:${sentinel}/clinic`,
+        REDIS_URL: `redis+sentinel://:redis-pass@127.0.0.1:1,127.0.0.1:${sentinel.port}/watched`,
         REDIS_SENTINEL_PASSWORD: 'sentinel-pass'
       }
     })

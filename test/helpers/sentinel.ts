@@ -11,8 +11,10 @@ import { freePort, OwnedProcess, until } from './process.js'
  */
 export async function startSentinel(
   t: { teardown(end: () => Promise<void>): void },
-  master: number
-): Promise<{ masterPort(): Promise<number> }> {
+  master: number,
+  /** Its own password, and the one that master and replica ask for. */
+  passwords?: { own: string; ofRedis: string }
+): Promise<{ port: number; masterPort(): Promise<number> }> {
   const folder = mkdtempSync(join(tmpdir(), 'slotlock-sentinel-'))
   const port = await freePort()
   const file = join(folder, 'sentinel.conf')
@@ -25,11 +27,20 @@ export async function startSentinel(
       `sentinel monitor watched 127.0.0.1 ${master} 1`,
       'sentinel down-after-milliseconds watched 500',
       'sentinel failover-timeout watched 5000',
+      ...(passwords === undefined
+        ? []
+        : [`requirepass ${passwords.own}`, `sentinel auth-pass watched ${passwords.ofRedis}`]),
       ''
     ].join('\n')
   )
   const sentinel = new OwnedProcess(requireProgram('redis-server'), [file, '--sentinel'])
-  const client = new Redis({ host: '127.0.0.1', port, protocol: 2, retryStrategy: () => 20 })
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    protocol: 2,
+    retryStrategy: () => 20,
+    ...(passwords && { password: passwords.own })
+  })
   client.on('error', () => {})
   t.teardown(async () => {
     client.disconnect()
@@ -41,6 +52,7 @@ export async function startSentinel(
     return replicas.some(one => one[one.indexOf('master-link-status') + 1] === 'ok')
   })
   return {
+    port,
     masterPort: async () => {
       const address = await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'watched')
       return Number((address as [string, string])[1])
