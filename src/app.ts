@@ -59,9 +59,10 @@ export async function openStore(
   { clock, random }: Surroundings,
   stats: SqlStats
 ): Promise<SqlLockStore> {
+  const auditRetentionMs = config.auditRetentionDays * 86_400_000
   if (config.mysqlUrl === undefined) {
     await makeDataFolder(config.data)
-    const store = await openSqliteStore(join(config.data, 'slotlock.db'), { clock, stats })
+    const store = await openSqliteStore(join(config.data, 'slotlock.db'), { clock, stats, auditRetentionMs })
     await store.migrate()
     return store
   }
@@ -69,6 +70,7 @@ export async function openStore(
     clock,
     random,
     stats,
+    auditRetentionMs,
     connectionsMax: config.mysqlConnectionsMax
   })
   try {
@@ -165,6 +167,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     },
     handlers: service.handlers,
     feed: service.feed,
+    staffDesk: service.staffDesk,
     monitor: service.monitor,
     tokens: await tokensOf(config, clock),
     metrics,

@@ -1,4 +1,10 @@
-import { defaultLimits, type Limits, requestIdTtlMs, selectionRowTtlMaxMs } from './domain/limits.js'
+import {
+  auditRetentionDays,
+  defaultLimits,
+  type Limits,
+  requestIdTtlMs,
+  selectionRowTtlMaxMs
+} from './domain/limits.js'
 import {
   addressList,
   type Kind,
@@ -36,6 +42,7 @@ export interface Config {
   readonly redisKeyPrefix: string
   readonly logLevel: (typeof logLevels)[number]
   readonly limits: Readonly<Limits>
+  readonly auditRetentionDays: number
   /** Rate limits; 0 is off. */
   readonly sessionsPerMinuteMax: number
   readonly requestsPerMinuteMax: number
@@ -191,6 +198,12 @@ const settings = {
     locksPerSessionBound * slotsPerLockBound,
     'locked slots of one session'
   ),
+  AUDIT_RETENTION_DAYS: setting(
+    wholeNumber(1, 36_500),
+    auditRetentionDays,
+    'days that the audit trail is kept',
+    c => c.auditRetentionDays
+  ),
   RATE_SESSIONS_PER_MINUTE_MAX: setting(
     wholeNumber(0, rateBound),
     3_000,
@@ -308,6 +321,7 @@ function configOf(values: Values): Config {
       locksPerSessionMax: values.LOCKS_PER_SESSION_MAX,
       lockedSlotsPerSessionMax: values.LOCKED_SLOTS_PER_SESSION_MAX
     }),
+    auditRetentionDays: values.AUDIT_RETENTION_DAYS,
     sessionsPerMinuteMax: values.RATE_SESSIONS_PER_MINUTE_MAX,
     requestsPerMinuteMax: values.RATE_REQUESTS_PER_MINUTE_MAX,
     messagesPerSecondMax: values.RATE_MESSAGES_PER_SECOND_MAX,

@@ -31,15 +31,17 @@ import { perMinute } from './limits.js'
 import type { Metrics } from './metrics.js'
 import { registerOperator } from './operator.js'
 import { Origins } from './origins.js'
-import type { FeedSource, StatusSource, TokenSource, Views } from './ports.js'
+import type { FeedSource, StaffSource, StatusSource, TokenSource, Views } from './ports.js'
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
+import { StaffHub } from './staff-hub.js'
 import { WebSocketGateway } from './websocket.js'
 
 export interface TransportDeps {
   settings: TransportSettings
   handlers: Handlers
   feed: FeedSource
+  staffDesk: StaffSource
   monitor: StatusSource
   tokens: TokenSource
   metrics: Metrics
@@ -101,6 +103,12 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     metrics,
     tickMs: settings.timing.tickMs
   })
+  const staffHub = new StaffHub<Peer>({
+    feed: deps.feed,
+    desk: deps.staffDesk,
+    metrics,
+    tickMs: settings.timing.staffTickMs
+  })
   const origins = new Origins(settings.origins)
   const newRequestId = (): string => randomUUID()
   const gateway = new WebSocketGateway(
@@ -108,6 +116,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
       settings,
       dispatcher,
       hub,
+      staffHub,
       sessions,
       sessionLimiter,
       clock,
@@ -183,6 +192,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     clearTimeout(cutOff)
     stopHearing()
     hub.close()
+    staffHub.close()
   })
   return app
 }

@@ -10,7 +10,7 @@ import { done, type Handlers, refuse } from '../../src/service/answers/refusal.j
 import { Tokens } from '../../src/service/callers/tokens.js'
 import type { FeedEvent } from '../../src/service/live/feed.js'
 import { Metrics } from '../../src/transport/metrics.js'
-import type { FeedSource, StatusSource } from '../../src/transport/ports.js'
+import type { FeedSource, StaffSource, StatusSource } from '../../src/transport/ports.js'
 import { defaultTiming, type TransportSettings, type TransportTiming } from '../../src/transport/settings.js'
 import { buildTransport } from '../../src/transport/transport.js'
 
@@ -103,6 +103,7 @@ export const plainHandlers = (more: Partial<Handlers> = {}): Handlers => ({
   release: async () => done({ released: true }),
   cancelBooking: async () => done({ cancelled: true }),
   staffLocks: async () => done({ locks: [], selections: [] }),
+  readAudit: async () => done({ entries: [] }),
   revoke: async () => done({ revoked: true }),
   block: async () => done({ slots: [] }),
   unblock: async () => done({ slots: [] }),
@@ -135,6 +136,7 @@ export interface Scene {
   timing?: Partial<TransportTiming>
   logLevel?: string
   clock?: Clock
+  desk?: StaffSource
 }
 
 const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
@@ -142,7 +144,7 @@ const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.n
 /** A real server on a free loopback port; closed by the test's teardown. */
 export async function serve(
   t: { teardown(end: () => Promise<void>): void },
-  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug', clock = realClock }: Scene = {}
+  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug', clock = realClock, desk }: Scene = {}
 ): Promise<Served> {
   const secret = 'a secret that is long enough for a test'
   const tokens = new Tokens([secret], clock)
@@ -150,6 +152,10 @@ export async function serve(
   const feed = new ScriptedFeed()
   const monitor = new ScriptedMonitor()
   const metrics = new Metrics()
+  const staffDesk: StaffSource = desk ?? {
+    nowMs: () => Date.now(),
+    changesSince: async () => ({ locks: [], ended: [], feed: [], reachedMs: Date.now(), full: false })
+  }
   const app = await buildTransport({
     settings: {
       version: '0.0.0-test',
@@ -168,6 +174,7 @@ export async function serve(
     },
     handlers: plainHandlers(handlers),
     feed,
+    staffDesk,
     monitor,
     tokens,
     metrics,
