@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { countRedis, countService, countSql } from './app-metrics.js'
@@ -155,6 +156,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       version,
       mode: config.mode,
       limits: config.limits,
+      pagesFolder: fileURLToPath(new URL('../dist', import.meta.url)),
       origins: config.origins,
       trustProxy: config.trustProxy,
       sessionsPerMinuteMax: config.sessionsPerMinuteMax,
@@ -191,7 +193,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
           mode: config.mode,
           locks: config.mysqlUrl === undefined ? `SQLite in ${config.data}` : 'MySQL',
           fastLane: redisUrl === undefined ? 'none' : 'Redis',
-          ...(demo ? { demo: `${url}/v1/calendars/demo/slots` } : {})
+          ...(demo ? { demo: url } : {})
         },
         `slotlock ${version} listens on ${url}, locks in ${storeWords(config)}, ${laneWords(config)}`
       )

@@ -9,11 +9,15 @@ const layers: Record<string, readonly string[]> = {
   protocol: ['domain'],
   stores: ['domain'],
   service: ['domain', 'protocol'],
-  transport: ['domain', 'protocol', 'service']
+  transport: ['domain', 'protocol', 'service'],
+  browser: ['protocol']
 }
 
 /** Each room of the service, from the top down: a file may import from its own room and from those below. */
 const rooms = ['changing', 'upkeep', 'reading', 'live', 'lane', 'answers', 'callers', 'tools']
+
+/** What a browser is given of the protocol; the schemas are left out, and only their types are imported. */
+const bundledProtocol = 'src/protocol/codes.ts'
 
 /** Past this a file is asked whether it is still about one subject. */
 const linesMax = 420
@@ -62,6 +66,22 @@ t.test('so do the rooms of the service', async t => {
     for (const target of importsOf(file)) {
       const to = roomOf(relative('.', target))
       t.ok(to === undefined || to >= from, `${file} may import ${relative('.', target)}`)
+    }
+  }
+})
+
+t.test('the browser takes types from the protocol, and of its code the codes alone', async t => {
+  const browser = sources.filter(file => layerOf(file) === 'browser')
+  t.not(browser.length, 0)
+  for (const file of browser) {
+    const statements = readFileSync(file, 'utf8').matchAll(
+      /(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'/g
+    )
+    for (const [, type, from] of statements) {
+      const ours = from!.startsWith('.')
+      const target = ours ? relative('.', resolve(dirname(file), from!)).replace(/\.js$/, '.ts') : from!
+      const bundled = target.startsWith('src/browser/') || target === bundledProtocol
+      t.ok(type !== undefined || bundled, `${file} takes more than types from ${target}`)
     }
   }
 })

@@ -38,6 +38,7 @@ export async function serve(env: NodeJS.ProcessEnv, args: string[]): Promise<voi
 /** For a person at a terminal, who does not read JSON. */
 const banner = (url: string): string => `
   slotlock is ready
+    demo            ${url}/
     API reference   ${url}/docs
     calendars       ${url}/v1/calendars
     health          ${url}/health

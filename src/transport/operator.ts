@@ -91,7 +91,6 @@ export async function registerOperator(app: FastifyInstance, deps: OperatorDeps)
 
   await app.register(swagger, { mode: 'static', specification: { document: openApi as never } })
   await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { docExpansion: 'list' } })
-  app.get('/', async (_request, reply) => reply.redirect('/docs'))
 }
 
 const noStore: StoreReport = { available: false, connected: false, healthy: false, latencyMs: null }

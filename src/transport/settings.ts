@@ -5,6 +5,8 @@ export interface TransportSettings {
   version: string
   mode: 'embedded' | 'redis+sql' | 'sql-only'
   limits: Limits
+  /** Where the build put what browsers are given. */
+  pagesFolder: string
   /** Allowed browser origins; `*`: any; empty: only pages that this server itself gave out. */
   origins: readonly string[]
   /** Proxies whose `X-Forwarded-For` is believed; empty: nobody's. */

@@ -31,6 +31,7 @@ import { perMinute } from './limits.js'
 import type { Metrics } from './metrics.js'
 import { registerOperator } from './operator.js'
 import { Origins } from './origins.js'
+import { registerPages } from './pages.js'
 import type { FeedSource, StaffSource, StatusSource, TokenSource, Views } from './ports.js'
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
@@ -187,6 +188,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     clock,
     findings: deps.findings ?? (() => [])
   })
+  await registerPages(app, settings.pagesFolder)
 
   app.addHook('onClose', async () => {
     clearTimeout(cutOff)

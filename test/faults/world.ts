@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { pino } from 'pino'
 import type { Clock } from '../../src/domain/clock.js'
 import type { CalendarId, SlotId } from '../../src/domain/ids.js'
@@ -241,6 +241,7 @@ async function startInstance(
       version: '0.0.0-test',
       mode: redis === undefined ? 'sql-only' : 'redis+sql',
       limits: defaultLimits,
+      pagesFolder: resolve('dist'),
       origins: [],
       trustProxy: [],
       sessionsPerMinuteMax: 0,

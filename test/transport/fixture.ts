@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import type { Clock } from '../../src/domain/clock.js'
@@ -158,6 +159,7 @@ export async function serve(
   }
   const app = await buildTransport({
     settings: {
+      pagesFolder: resolve('dist'),
       version: '0.0.0-test',
       mode: 'embedded',
       limits: defaultLimits,

@@ -1,0 +1,66 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { build, transform } from 'esbuild'
+
+/**
+ * What browsers are given, each a file of its own. The types beside them come from tsc, which checks what esbuild only
+ * strips.
+ */
+/** esbuild leaves template literals as they are, and the elements' HTML and CSS are in those. A line break stays one. */
+const smallTemplates = {
+  name: 'small-templates',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /browser.(widget|board|shared).*\.ts$/ }, async ({ path }) => {
+      let contents = (await readFile(path, 'utf8')).replace(/\n\s+/g, '\n')
+      for (const [literal, text] of contents.matchAll(/css`([^`$]*)`/g)) {
+        const { code } = await transform(text, {
+          loader: 'css',
+          minify: true,
+          target: 'es2022',
+          charset: 'utf8'
+        })
+        contents = contents.replace(literal, () => `css\`${code.trim().replaceAll('\\', '\\\\')}\``)
+      }
+      return { contents, loader: 'ts' }
+    })
+}
+
+const shared = {
+  outdir: 'dist',
+  bundle: true,
+  charset: 'utf8',
+  target: 'es2022',
+  minify: true,
+  sourcemap: true,
+  plugins: [smallTemplates],
+  logLevel: 'warning'
+}
+
+/** For `import`: the SDK, and the element's class with and without its registration. */
+await build({
+  ...shared,
+  entryPoints: {
+    'client/index': 'src/browser/client/index.ts',
+    'widget/index': 'src/browser/widget/define.ts',
+    'widget/element': 'src/browser/widget/slot-picker.ts'
+  },
+  format: 'esm'
+})
+
+/** For a script tag, with `type="module"` and without. */
+await build({
+  ...shared,
+  entryPoints: { 'widget/slot-picker': 'src/browser/widget/define.ts' },
+  format: 'iife',
+  sourcemap: false
+})
+
+cpSync('src/browser/demo', 'dist/demo', { recursive: true })
+
+// Once here instead of with every request.
+for (const file of ['client/index.js', 'widget/slot-picker.js']) {
+  const text = readFileSync(`dist/${file}`)
+  writeFileSync(`dist/${file}.br`, brotliCompressSync(text))
+  writeFileSync(`dist/${file}.gz`, gzipSync(text, { level: 9 }))
+}

@@ -1,0 +1,77 @@
+import type { LockView } from '../../protocol/schemas.js'
+import type { Lock, LockChange } from './types.js'
+
+/** So many locks that are over are remembered, so that news which comes late does not bring them back. */
+const endedMax = 256
+
+/**
+ * The live locks of this session, from whatever tells of them: answers, pushes, and readings of all. News may come
+ * twice and in any order, and a lock has no version: but one that is over stays over, and the end of one that is held
+ * only ever moves on. So of two states the one that is over counts, else the one that ends later.
+ *
+ * A reading tells of a lock that ended by not having it. That counts only if the lock was known before it was asked for.
+ */
+export class OwnLocks {
+  /** Another map after each change. */
+  live: ReadonlyMap<string, Lock> = new Map()
+  readonly #ended = new Set<string>()
+  /** When each was last told of; monotonic. */
+  readonly #heardAt = new Map<string, number>()
+
+  /** `countedFrom`: since when its `expiresInMs` is counted. Undefined: it is no news. */
+  apply(
+    view: LockView,
+    countedFrom: number,
+    nowMs: number,
+    more: Pick<LockChange, 'reason' | 'expiring'> = {}
+  ): LockChange | undefined {
+    const { id } = view
+    if (this.#ended.has(id)) return undefined
+    const lock: Lock = { ...view, endsAt: countedFrom + view.expiresInMs }
+    if (view.state !== 'held') {
+      this.#end(id)
+      return { lock, ...more }
+    }
+    this.#heardAt.set(id, nowMs)
+    const known = this.live.get(id)
+    if (known !== undefined) {
+      if (view.expiresAt < known.expiresAt) return undefined
+      const same = view.expiresAt === known.expiresAt
+      if (same && more.expiring !== true && lock.endsAt >= known.endsAt) return undefined
+      if (same) {
+        // Only the count is better, or it is a warning.
+        this.#replace(id, { ...lock, endsAt: Math.min(lock.endsAt, known.endsAt) })
+        return more.expiring === true ? { lock: this.live.get(id)!, ...more } : undefined
+      }
+    }
+    this.#replace(id, lock)
+    return { lock, ...more }
+  }
+
+  /** Those that a reading, asked for at `sentAt`, should have had and has not. They stay until `apply` ends them. */
+  missingIn(views: readonly LockView[], sentAt: number): Lock[] {
+    const listed = new Set(views.map(({ id }) => id))
+    return [...this.live.values()].filter(({ id }) => !listed.has(id) && this.#heardAt.get(id)! < sentAt)
+  }
+
+  /** Another session has none of these. */
+  clear(): void {
+    this.live = new Map()
+    this.#ended.clear()
+    this.#heardAt.clear()
+  }
+
+  #replace(id: string, lock: Lock): void {
+    this.live = new Map(this.live).set(id, lock)
+  }
+
+  #end(id: string): void {
+    this.#heardAt.delete(id)
+    this.#ended.add(id)
+    if (this.#ended.size > endedMax) this.#ended.delete(this.#ended.values().next().value!)
+    if (!this.live.has(id)) return
+    const live = new Map(this.live)
+    live.delete(id)
+    this.live = live
+  }
+}
