@@ -164,8 +164,8 @@ export function auditPromises(promise: Declare): void {
         before = { at: last.at, id: last.id }
       }
       t.strictSame(paged, all)
-      const { nowMs } = await store.ping()
       await age(day)
+      const { nowMs } = await store.ping()
       t.match(await store.readAudit({ ...always, fromMs: nowMs - minute }), { length: 0 }, 'from is a bound')
       t.equal((await store.readAudit({ ...always, toMs: nowMs - minute })).length, 5)
     }
