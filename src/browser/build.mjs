@@ -48,6 +48,14 @@ await build({
   format: 'esm'
 })
 
+/** The staff's page is our own, so its script is a module. */
+await build({
+  ...shared,
+  entryPoints: { 'board/staff-board': 'src/browser/board/define.ts' },
+  format: 'esm',
+  sourcemap: false
+})
+
 /** For a script tag, with `type="module"` and without. */
 await build({
   ...shared,
@@ -57,9 +65,10 @@ await build({
 })
 
 cpSync('src/browser/demo', 'dist/demo', { recursive: true })
+for (const file of ['index.html', 'staff.css']) cpSync(`src/browser/board/${file}`, `dist/board/${file}`)
 
 // Once here instead of with every request.
-for (const file of ['client/index.js', 'widget/slot-picker.js']) {
+for (const file of ['client/index.js', 'widget/slot-picker.js', 'board/staff-board.js']) {
   const text = readFileSync(`dist/${file}`)
   writeFileSync(`dist/${file}.br`, brotliCompressSync(text))
   writeFileSync(`dist/${file}.gz`, gzipSync(text, { level: 9 }))

@@ -200,4 +200,5 @@ export interface Answers {
   unblock: ResultOf<'unblock'>
   calendars: ResultOf<'listCalendars'>
   cancel: ResultOf<'cancelBooking'>
+  'staff-watch': ResultOf<'staffLocks'>
 }
