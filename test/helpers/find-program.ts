@@ -16,6 +16,12 @@ const programs = {
     debian: 'mariadb-server',
     brew: 'mariadb',
     fedora: 'mariadb-server'
+  },
+  chromium: {
+    names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    debian: 'chromium',
+    brew: '--cask chromium',
+    fedora: 'chromium'
   }
 } as const
 
@@ -46,11 +52,11 @@ export function requireProgram(program: Program): string {
 export function whatToInstall(missing: readonly Program[]): string {
   const of = (system: 'debian' | 'brew' | 'fedora'): string => missing.map(p => programs[p][system]).join(' ')
   return [
-    `The tests run against real servers, and ${missing.join(' and ')} cannot be found. Install them with`,
+    `The tests run against real servers and a real browser, and ${missing.join(' and ')} cannot be found. Install them with`,
     `  Debian, Ubuntu:  apt-get update && apt-get install --no-install-recommends ${of('debian')}`,
     `  macOS:           brew install ${of('brew')}`,
     `  Fedora:          dnf install ${of('fedora')}`,
-    'They need not be running: the tests start their own, on free loopback ports, in temporary folders.'
+    'None of them need be running: the tests start their own, on free loopback ports, in temporary folders.'
   ].join('\n')
 }
 

@@ -14,8 +14,6 @@ interface Hover {
   endsAt: number
 }
 
-const nothing: CalendarSnapshot['slots'] = new Map()
-
 /**
  * Some days of one calendar as the screen shows them, from snapshots and from changes, which may be lost, come twice
  * or overtake each other: of two states of a slot the greater `ver` counts, of two hovers of a viewer the greater `seq`.
@@ -36,10 +34,9 @@ export class CalendarModel {
   /** Slots that changes told of since the snapshot was asked for. */
   readonly #told = new Set<SlotId>()
   #snapshot: CalendarSnapshot | undefined
-  #shownSlots = nothing
-  #shownSelections: ReadonlyMap<ViewerTag, Selection> = new Map()
-  #slotsStale = false
-  #selectionsStale = false
+  /** Copies that are given out; undefined once something changed. */
+  #shownSlots: CalendarSnapshot['slots'] | undefined
+  #shownSelections: CalendarSnapshot['selections'] | undefined
   #localDate: ((at: number) => string) | undefined
 
   constructor(calendar: string, from: string, to: string) {
@@ -50,11 +47,8 @@ export class CalendarModel {
 
   /** The same object until something changes. */
   snapshot(): CalendarSnapshot {
-    if (this.#slotsStale) this.#shownSlots = new Map(this.#slots)
-    if (this.#selectionsStale) this.#shownSelections = this.#shown()
-    if (this.#slotsStale || this.#selectionsStale) this.#snapshot = undefined
-    this.#slotsStale = false
-    this.#selectionsStale = false
+    this.#shownSlots ??= new Map(this.#slots)
+    this.#shownSelections ??= this.#shown()
     this.#snapshot ??= {
       calendar: this.calendar,
       from: this.from,
@@ -64,7 +58,7 @@ export class CalendarModel {
       slots: this.#shownSlots,
       selections: this.#shownSelections,
       state: this.#state,
-      ...(this.#error === undefined ? {} : { error: this.#error })
+      error: this.#error
     }
     return this.#snapshot
   }
@@ -87,7 +81,7 @@ export class CalendarModel {
     this.#error = undefined
     this.#snapshot = undefined
     for (const [id, slot] of this.#slots) if (!this.#inRange(slot)) this.#slots.delete(id)
-    this.#slotsStale = true
+    this.#slotsChanged()
   }
 
   /** A snapshot is being asked for: what changes from now on may not be in it. */
@@ -97,23 +91,20 @@ export class CalendarModel {
 
   applySnapshot(result: ResultOf<'readSlots'>, sentAt: number): void {
     this.#you = result.you
-    if (this.#timeZone !== result.timeZone) {
-      this.#timeZone = result.timeZone
-      this.#localDate = undefined
-    }
+    this.#timeZone = result.timeZone
+    this.#localDate = undefined
     const before = this.#slots
     this.#slots = new Map()
     for (const state of result.slots) {
       const known = before.get(state.slot)
-      const newer = known === undefined || isNews(state, known, sentAt)
-      this.#slots.set(state.slot, newer ? slotOf(state, sentAt) : known)
+      this.#slots.set(state.slot, known && !isNews(state, known, sentAt) ? known : slotOf(state, sentAt))
     }
     for (const id of this.#told) {
       const known = before.get(id)
-      if (known !== undefined && !this.#slots.has(id) && this.#inRange(known)) this.#slots.set(id, known)
+      if (known && !this.#slots.has(id) && this.#inRange(known)) this.#slots.set(id, known)
     }
     this.#told.clear()
-    this.#slotsStale = true
+    this.#slotsChanged()
     this.applySelections(result.selections, sentAt)
     this.setState('live')
   }
@@ -124,16 +115,16 @@ export class CalendarModel {
     for (const state of states) {
       const { slot: id } = state
       const known = this.#slots.get(id)
-      if (known === undefined && this.#slots.size >= slotsMax) continue
-      if (known !== undefined && !isNews(state, known, countedFrom)) continue
+      if (!known && this.#slots.size >= slotsMax) continue
+      if (known && !isNews(state, known, countedFrom)) continue
       const slot = slotOf(state, countedFrom)
       // Before the first answer nobody knows the time zone, and so the days; the answer sorts it out.
-      if (known === undefined && this.#timeZone !== '' && !this.#inRange(slot)) continue
+      if (!known && this.#timeZone && !this.#inRange(slot)) continue
       this.#slots.set(id, slot)
       this.#told.add(id)
       changed.add(id)
     }
-    if (changed.size > 0) this.#slotsStale = true
+    if (changed.size > 0) this.#slotsChanged()
     return changed
   }
 
@@ -143,7 +134,7 @@ export class CalendarModel {
     for (const view of views) {
       const { viewer } = view
       const known = this.#hovers.get(viewer)
-      if (known === undefined ? this.#hovers.size >= viewersMax : known.view.seq >= view.seq) continue
+      if (!known ? this.#hovers.size >= viewersMax : known.view.seq >= view.seq) continue
       this.#hovers.set(viewer, { view, endsAt: countedFrom + view.expiresInMs })
       if (view.slot !== null || (known?.view.slot ?? null) !== null) changed.add(viewer)
     }
@@ -155,7 +146,7 @@ export class CalendarModel {
         if (view.slot !== null) changed.add(viewer)
       }
     }
-    if (changed.size > 0) this.#selectionsStale = true
+    if (changed.size > 0) this.#snapshot = this.#shownSelections = undefined
     return changed
   }
 
@@ -167,15 +158,19 @@ export class CalendarModel {
       this.#hovers.delete(viewer)
       if (view.slot !== null) changed.add(viewer)
     }
-    if (changed.size > 0) this.#selectionsStale = true
+    if (changed.size > 0) this.#snapshot = this.#shownSelections = undefined
     return changed
   }
 
   /** Monotonic; undefined: nobody looks at anything. */
   nextSelectionEnd(): number | undefined {
     let next: number | undefined
-    for (const { endsAt } of this.#hovers.values()) if (next === undefined || endsAt < next) next = endsAt
+    for (const { endsAt } of this.#hovers.values()) if (!next || endsAt < next) next = endsAt
     return next
+  }
+
+  #slotsChanged(): void {
+    this.#snapshot = this.#shownSlots = undefined
   }
 
   #shown(): Map<ViewerTag, Selection> {
@@ -188,7 +183,7 @@ export class CalendarModel {
 
   /** Pushes are about the whole calendar, and its days are those of its own time zone. */
   #inRange({ start }: Slot): boolean {
-    if (this.#timeZone === '') return false
+    if (!this.#timeZone) return false
     this.#localDate ??= localDateIn(this.#timeZone)
     const date = this.#localDate(start)
     return date >= this.from && date <= this.to
@@ -207,7 +202,7 @@ function slotOf(state: SlotState, countedFrom: number): Slot {
     ...state,
     resource: state.slot.slice(0, slash),
     start: Date.parse(state.slot.slice(slash + 1)),
-    ...(state.expiresInMs === undefined ? {} : { endsAt: countedFrom + state.expiresInMs })
+    endsAt: state.expiresInMs === undefined ? undefined : countedFrom + state.expiresInMs
   }
 }
 

@@ -19,7 +19,6 @@ import type {
   ClientOptions,
   Clock,
   ConnectionStatus,
-  Ending,
   Lock,
   LockRequest,
   ServerPush,
@@ -53,7 +52,6 @@ export class SlotlockClient {
     session: new Listeners(),
     push: new Listeners()
   }
-  #link: Link | undefined
 
   /** Throws where `url` is no address, or there is no `fetch`. */
   constructor(options: ClientOptions) {
@@ -82,13 +80,13 @@ export class SlotlockClient {
     this.#locks = new LockKeeper({
       clock,
       random,
-      link: () => this.#link,
+      connection: this.#connection,
       repeat: params => this.#requests.send<Answers['lock']>('lock', params),
       changed: () => this.#changed.tell(),
       told: change => this.#events.lock.tell(change)
     })
     this.#hovers = new Hovers(
-      () => this.#link,
+      this.#connection,
       () => this.session?.limits.selectionTtlMs ?? selectionTtlMs,
       clock
     )
@@ -139,7 +137,7 @@ export class SlotlockClient {
   }
 
   /** Milliseconds that a lock, a slot or a selection has left; 0 when it is over, or has no end. */
-  leftMs({ endsAt = 0 }: Partial<Ending>): number {
+  leftMs({ endsAt = 0 }: { readonly endsAt?: number | undefined }): number {
     return Math.max(0, endsAt - this.#clock.monotonic())
   }
 
@@ -157,14 +155,12 @@ export class SlotlockClient {
       clock: this.#clock,
       random: this.#random,
       crowded: () => this.#watchers.size > longPollsMax,
-      suspect: () => this.#connection.suspect(),
-      renew: () => this.#connection.renew(),
-      countedFrom: () => this.#connection.time.pushedAt(),
+      connection: this.#connection,
       changed: slots => this.#locks.slotsChanged(slots),
       closed: () => this.#unwatch(watcher)
     })
     this.#watchers.add(watcher)
-    watcher.connected(this.#link)
+    watcher.connected(this.#connection.link)
     return watcher
   }
 
@@ -251,17 +247,15 @@ export class SlotlockClient {
   // --- what the connection tells
 
   #connected(link: Link, session: Session, anew: boolean): void {
-    this.#link = link
     if (anew) this.#locks.clear()
-    this.#locks.connected(link)
+    this.#locks.reread()
     for (const watcher of this.#watchers) watcher.connected(link)
     this.#hovers.connected()
     this.#events.session.tell(session)
   }
 
   #disconnected(): void {
-    this.#link = undefined
-    this.#locks.connected(undefined)
+    this.#locks.reread()
     for (const watcher of this.#watchers) watcher.connected(undefined)
   }
 
@@ -279,8 +273,13 @@ export class SlotlockClient {
         this.#locks.heard(lock, this.#connection.time.pushedAt(), more)
         break
       }
+      case 'session':
+        this.#connection.keepToken(push.token as string, push.expiresAt as number)
+        // A token is nobody's business, not even a listener's.
+        return
       case 'service':
-        this.#connection.serviceIs(push.status as ServiceStatus)
+        this.#connection.service = push.status as ServiceStatus
+        this.#changed.tell()
     }
     this.#events.push.tell(push)
   }
@@ -294,10 +293,9 @@ export class SlotlockClient {
     const { calendar } = watcher
     if (!this.#watchers.delete(watcher)) return
     if ([...this.#watchers].some(other => other.calendar === calendar)) return
-    if (this.#link?.kind === 'live') void this.#link.ask('unwatch', { calendar })
+    if (this.#connection.link?.kind === 'live') void this.#connection.link.ask('unwatch', { calendar })
   }
 }
 
 /** 128 bits. `crypto.randomUUID` is missing on pages without TLS. */
-const newRequestId = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
+const newRequestId = (): string => crypto.getRandomValues(new BigUint64Array(2)).join('-')

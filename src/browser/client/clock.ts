@@ -1,13 +1,10 @@
 import type { Clock } from './types.js'
 
-/** A timer that is asked for more goes off at once, in every browser and in Node. */
-const timerMsMax = 2 ** 31 - 1
-
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, task) {
-    const timer = setTimeout(task, Math.min(Math.max(0, delayMs), timerMsMax))
+    const timer = setTimeout(task, delayMs)
     return () => clearTimeout(timer)
   }
 }

@@ -15,8 +15,6 @@ export const socketFailuresMax = 2
 const stableMs = 10_000
 /** While polling, hello is said so often: it renews the token and tells how the service is. */
 export const helloEveryMs = 30_000
-/** So long before the session's end it is resumed on a new connection, which renews its token. */
-const renewBeforeMs = 600_000
 /** The wall clock ran on by so much more than the other one: the machine slept, and countdowns with it. */
 const sleptMs = 5_000
 /** Tokens refused, or given up for that of another tab, in one attempt. */
@@ -49,7 +47,7 @@ export interface ConnectionParts {
  * dials again; after two failures it says hello by HTTP, and if that works WebSockets are blocked and it is POLLING.
  * LIVE: pushes come. A socket that ends is dialled again, when the goodbye says or the close code suggests. POLLING:
  * the stores ask by HTTP; a socket is dialled beside that now and then, and takes over when its hello is answered. A
- * new connection always takes over from the old one rather than following it, so that a token is renewed without a gap.
+ * new connection takes over from the old one rather than following it.
  */
 export class Connection {
   readonly http: HttpLink
@@ -59,11 +57,10 @@ export class Connection {
   session: Session | undefined
   error: SlotlockError | undefined
   readonly #parts: ConnectionParts
-  #link: Link | undefined
+  /** In use now. */
+  link: Link | undefined
   #linkedAt = 0
   #dialled: SocketLink | undefined
-  /** The token of the hello that is on its way. */
-  #said: string | undefined
   #greeting: Promise<void> | undefined
   /** Attempts that did not get as far as a hello, in a row. */
   #failures = 0
@@ -75,7 +72,6 @@ export class Connection {
   readonly #waiting = new Set<() => void>()
   #cancelDial = (): void => {}
   #cancelHello = (): void => {}
-  #cancelRenewal = (): void => {}
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts
@@ -108,13 +104,13 @@ export class Connection {
 
   /** Now, instead of when the time has come. A link that is there has to show that it lives. */
   hurry(): void {
-    if (this.#link instanceof SocketLink && !this.#slept()) void this.#link.ping()
+    if (this.link instanceof SocketLink && !this.#slept()) void this.link.ping()
     else this.#dial()
   }
 
   /** The link in use; undefined when there was none in time. */
   async ready(withinMs: number): Promise<Link | undefined> {
-    if (this.#link === undefined && !this.closed && withinMs > 0) {
+    if (!this.link && !this.closed && withinMs > 0) {
       await new Promise<void>(resolve => {
         const done = (): void => {
           cancel()
@@ -125,27 +121,28 @@ export class Connection {
         this.#waiting.add(done)
       })
     }
-    return this.#link
+    return this.link
   }
 
   /** Something that was sent by HTTP was lost: is anybody there? */
   suspect(): void {
-    if (this.#link === this.http) void this.#greetByHttp()
+    if (this.link === this.http) void this.#greetByHttp()
+  }
+
+  /** The server gives out a fresh token in the second half of a session. */
+  keepToken(token: string, expiresAt: number): void {
+    this.#parts.token.keep(token)
+    if (this.session) this.session = { ...this.session, expiresAt }
+    this.#parts.owner.changed()
   }
 
   /** The server says that the session is over. */
   renew(): void {
-    const polling = this.#link === this.http
+    const polling = this.link === this.http
     this.#unlink()
     this.#become('connecting')
     if (polling) void this.#greetByHttp()
     else this.#dial()
-  }
-
-  /** As the server pushes it. */
-  serviceIs(service: ServiceStatus): void {
-    this.service = service
-    this.#parts.owner.changed()
   }
 
   #wake(): void {
@@ -159,11 +156,10 @@ export class Connection {
   }
 
   #unlink(): void {
-    const link = this.#link
+    const link = this.link
     this.#cancelHello()
-    this.#cancelRenewal()
-    if (link === undefined) return
-    this.#link = undefined
+    if (!link) return
+    this.link = undefined
     if (this.#parts.clock.monotonic() - this.#linkedAt >= stableMs) this.#attempt = 0
     link.close()
     this.#parts.owner.disconnected()
@@ -173,10 +169,10 @@ export class Connection {
 
   #dial(): void {
     this.#cancelDial()
-    if (this.#dialled !== undefined || this.closed) return
+    if (this.#dialled || this.closed) return
     const { url, WebSocket, clock } = this.#parts
-    if (WebSocket === undefined) {
-      if (this.#link === undefined) void this.#greetByHttp()
+    if (!WebSocket) {
+      if (!this.link) void this.#greetByHttp()
       return
     }
     try {
@@ -195,86 +191,76 @@ export class Connection {
   readonly #socketOwner = {
     opened: (socket: SocketLink): void => void this.#greet(socket),
     pushed: (socket: SocketLink, push: ServerPush): void => {
-      if (this.#link === socket) this.#parts.owner.pushed(push)
+      if (this.link === socket) this.#parts.owner.pushed(push)
     },
     closed: (socket: SocketLink, ended: Ended): void => {
       if (this.#dialled === socket) {
         this.#dialled = undefined
-        if (ended.code === closeCodes.tokenNotOurs && this.#dropToken(this.#said)) this.#dial()
+        if (ended.code === closeCodes.tokenNotOurs && this.#dropToken(this.#parts.token.read())) this.#dial()
         else this.#failed(ended)
-      } else if (this.#link === socket) {
+      } else if (this.link === socket) {
         this.#unlink()
         this.#become('connecting')
         this.#wait(ended)
       }
     },
     beat: (socket: SocketLink): void => {
-      if (this.#link === socket && this.#slept()) this.#dial()
+      if (this.link === socket && this.#slept()) this.#dial()
     }
   }
 
-  async #greet(socket: SocketLink): Promise<void> {
-    const token = this.#parts.token.read()
-    this.#said = token
-    const outcome = await socket.ask('hello', { token }, openWithinMs)
-    if (this.#dialled !== socket) return
-    if (outcome.status === 'ANSWERED') {
-      this.#dialled = undefined
-      this.#welcome(socket, outcome.result as SessionView, token, outcome.sentAt)
-    } else if (outcome.status === 'REFUSED') {
-      this.#dialled = undefined
-      socket.close()
-      if (outcome.error.code === 'UNAUTHENTICATED' && this.#dropToken(token)) this.#dial()
-      else this.#refused(outcome.error)
-    }
-  }
-
-  // --- by HTTP
+  // --- hello, by either
 
   #greetByHttp(): Promise<void> {
-    this.#greeting ??= this.#sayHelloByHttp().finally(() => {
+    this.#greeting ??= this.#greet(this.http).finally(() => {
       this.#greeting = undefined
     })
     return this.#greeting
   }
 
-  async #sayHelloByHttp(): Promise<void> {
-    for (;;) {
-      const token = this.#parts.token.read()
-      const outcome = await this.http.ask('hello')
-      if (this.status === 'closed' || this.#link instanceof SocketLink) return
-      if (outcome.status === 'ANSWERED') {
-        if (this.#welcome(this.http, outcome.result as SessionView, token, outcome.sentAt)) return
-      } else if (outcome.status === 'REFUSED') {
-        if (outcome.error.code === 'UNAUTHENTICATED' && this.#dropToken(token)) continue
-        this.#refused(outcome.error)
-        return
-      } else {
-        this.#unlink()
-        this.#become('offline')
-        this.#wait({ code: abnormal })
-        return
+  async #greet(link: SocketLink | HttpLink): Promise<void> {
+    const byHttp = link === this.http
+    const token = this.#parts.token.read()
+    const outcome = await link.ask('hello', byHttp ? {} : { token }, openWithinMs)
+    if (byHttp ? this.closed || this.link?.kind === 'live' : this.#dialled !== link) return
+    if (outcome.status === 'LOST' || outcome.status === 'UNSENT') {
+      // A socket tells of its end itself.
+      if (!byHttp) return link.close()
+      this.#unlink()
+      this.#become('offline')
+      this.#wait({ code: abnormal })
+      return
+    }
+    if (!byHttp) this.#dialled = undefined
+    if (outcome.status === 'ANSWERED') {
+      const view = outcome.result as SessionView
+      if (!this.#isOvertaken(view, token)) return this.#welcome(link, view, outcome.sentAt)
+    } else if (outcome.status === 'REFUSED') {
+      const { error } = outcome
+      if (error.code !== 'UNAUTHENTICATED' || !this.#dropToken(token)) {
+        link.close()
+        return this.#refused(error)
       }
     }
+    link.close()
+    if (byHttp) return this.#greet(link)
+    this.#dial()
   }
 
   // --- what comes of it
 
-  /** False: another tab was first, and its session is taken instead. */
-  #welcome(link: Link, view: SessionView, sent: string | undefined, sentAt: number): boolean {
-    const { clock, owner, token: stored, random } = this.#parts
-    const other = stored.read()
-    if (!view.resumed && other !== undefined && other !== sent && this.#tokensTried++ < tokensMax) {
-      if (link instanceof SocketLink) {
-        link.close()
-        this.#dial()
-      }
-      return false
-    }
+  /** Another tab was first: its session is taken, and the new one, which has nothing to lose, left alone. */
+  #isOvertaken(view: SessionView, sent: string | undefined): boolean {
+    const stored = this.#parts.token.read()
+    return !view.resumed && stored !== undefined && stored !== sent && this.#tokensTried++ < tokensMax
+  }
+
+  #welcome(link: Link, view: SessionView, sentAt: number): void {
+    const { clock, owner, random } = this.#parts
     this.#tokensTried = 0
     const { token, ...session } = view
-    stored.keep(token)
-    const before = this.#link
+    this.#parts.token.keep(token)
+    const before = this.link
     const anew = this.session?.session !== session.session
     this.session = session
     this.service = session.service
@@ -282,58 +268,51 @@ export class Connection {
     this.status = link.kind
     this.#cancelHello()
     if (before !== link) {
-      this.#cancelRenewal()
       this.#failures = 0
-      this.#link = link
+      this.link = link
       this.#linkedAt = clock.monotonic()
       this.time.forget()
       this.#slept()
       if (link === this.http) this.#dialLater(socketRetryMs(0, random))
-      else this.#renewLater(session)
     }
-    if (link === this.http) this.#cancelHello = clock.after(helloEveryMs, () => void this.#greetByHttp())
+    if (link === this.http) this.#helloLater()
     this.time.learn(session.serverTime, sentAt)
     owner.changed()
     if (before !== link) before?.close()
     if (before !== link || anew) owner.connected(link, session, anew)
     this.#wake()
-    return true
-  }
-
-  /** Only a visitor's token is renewed; the others end when whoever gave them out said. */
-  #renewLater({ role, expiresAt, serverTime }: Session): void {
-    const dueInMs = expiresAt - serverTime - renewBeforeMs
-    if (role !== 'visitor' || dueInMs <= renewBeforeMs) return
-    this.#cancelRenewal = this.#parts.clock.after(dueInMs, () => this.#dial())
   }
 
   /** True: say hello without it. */
   #dropToken(token: string | undefined): boolean {
-    if (token === undefined || this.#tokensTried++ >= tokensMax) return false
+    if (!token || this.#tokensTried++ >= tokensMax) return false
     this.#parts.token.drop(token)
     return true
   }
 
-  /** Somebody answers, and wants no session of ours now. */
+  /** Somebody answers, and wants no session of ours now. What is in use goes on being used. */
   #refused(error: SlotlockError): void {
     this.error = error
-    this.#unlink()
-    this.#become('offline')
-    this.#wait({ code: closeCodes.overloaded, reconnectInMs: error.retryAfterMs })
+    if (this.link === this.http) this.#helloLater()
+    this.#failed({ code: closeCodes.overloaded, reconnectInMs: error.retryAfterMs })
   }
 
-  /** An attempt that did not get as far as a hello. */
+  /** An attempt that did not get as far as a hello. Only one that says nothing may be one that was blocked. */
   #failed(ended: Ended): void {
     if (this.closed) return
-    this.#failures++
-    // What is in use goes on being used, and this was an attempt at something better.
-    if (this.#link !== undefined) this.#dialLater(socketRetryMs(this.#failures, this.#parts.random))
-    else if (this.#failures >= socketFailuresMax) void this.#greetByHttp()
+    if (ended.code === abnormal) this.#failures++
+    if (this.link) this.#dialLater(socketRetryMs(this.#failures, this.#parts.random))
+    else if (ended.code === abnormal && this.#failures >= socketFailuresMax) void this.#greetByHttp()
     else this.#wait(ended)
   }
 
   #wait(ended: Ended): void {
     this.#dialLater(reconnectDelayMs(ended, this.#attempt++, this.#parts.random))
+    if (this.#attempt > 1) this.#become('offline')
+  }
+
+  #helloLater(): void {
+    this.#cancelHello = this.#parts.clock.after(helloEveryMs, () => void this.#greetByHttp())
   }
 
   #dialLater(delayMs: number): void {

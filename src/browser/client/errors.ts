@@ -1,9 +1,6 @@
 import type { ErrorCode } from '../../protocol/codes.js'
 import type { WireError } from '../../protocol/schemas.js'
 
-/** Where nobody said: of what only a client says, and a proxy. */
-const retryableCodes = new Set<string>(['BUSY', 'RATE_LIMITED', 'OUTCOME_UNKNOWN', 'UNREACHABLE'])
-
 /**
  * The contract's codes, and two that only a client can say. `UNREACHABLE`: there was no connection in time, and nothing
  * was sent. `CLOSED`: `close()` was called.
@@ -26,7 +23,7 @@ export class SlotlockError extends Error {
   constructor({
     code,
     message,
-    retryable = retryableCodes.has(code),
+    retryable = false,
     retryAfterMs,
     requestId,
     details

@@ -6,15 +6,14 @@ const throttleMs = 150
 const throttlePollingMs = 1_000
 /** A pointer that was left lying on a slot is nobody who looks at it. */
 const wantedMsMax = 120_000
-/** Calendars at once; the server takes so many of a connection. Past it the longest unchanged is let go. */
+/** Calendars at once; the server takes so many of a connection. Past it another is not said. */
 const calendarsMax = 32
 
 interface Hover {
-  slot: SlotId | null
-  /** When it was asked for, and when it was last sent; monotonic. */
+  readonly slot: SlotId | null
+  /** When it was last asked for, and when it was last said; monotonic. */
   wantedAt: number
   saidAt: number
-  said: SlotId | null
   cancel: () => void
 }
 
@@ -23,13 +22,13 @@ interface Hover {
  * again on a new connection. Whatever becomes of a message, the next one says it better.
  */
 export class Hovers {
-  readonly #link: () => Link | undefined
+  readonly #connection: { readonly link: Link | undefined }
   readonly #ttlMs: () => number
   readonly #clock: Clock
   readonly #hovers = new Map<string, Hover>()
 
-  constructor(link: () => Link | undefined, ttlMs: () => number, clock: Clock) {
-    this.#link = link
+  constructor(connection: { readonly link: Link | undefined }, ttlMs: () => number, clock: Clock) {
+    this.#connection = connection
     this.#ttlMs = ttlMs
     this.#clock = clock
   }
@@ -37,16 +36,15 @@ export class Hovers {
   select(calendar: string, slot: SlotId | null): void {
     const wantedAt = this.#clock.monotonic()
     const before = this.#hovers.get(calendar)
-    if (before === undefined && slot === null) return
+    if (before?.slot === slot) {
+      before.wantedAt = wantedAt
+      return
+    }
+    if (!before && (slot === null || this.#hovers.size >= calendarsMax)) return
     before?.cancel()
-    this.#hovers.delete(calendar)
-    const oldest = this.#hovers.keys().next().value
-    if (this.#hovers.size >= calendarsMax && oldest !== undefined) this.#forget(oldest)
-    const { saidAt, said } = before ?? { saidAt: Number.NEGATIVE_INFINITY, said: null }
-    const hover = { slot, wantedAt, saidAt, said, cancel: () => {} }
+    const hover = { slot, wantedAt, saidAt: before?.saidAt ?? -throttlePollingMs, cancel: () => {} }
     this.#hovers.set(calendar, hover)
-    if (slot === said && slot !== null) this.#renew(calendar, hover)
-    else this.#say(calendar, hover)
+    this.#say(calendar, hover)
   }
 
   /** The server ends the hover of who locks the slot. */
@@ -64,7 +62,7 @@ export class Hovers {
   }
 
   close(): void {
-    for (const calendar of [...this.#hovers.keys()]) this.#forget(calendar)
+    for (const calendar of this.#hovers.keys()) this.#forget(calendar)
   }
 
   #forget(calendar: string): void {
@@ -73,30 +71,19 @@ export class Hovers {
   }
 
   #say(calendar: string, hover: Hover): void {
-    const link = this.#link()
-    if (link === undefined) {
-      if (hover.slot === null) this.#forget(calendar)
-      return
-    }
-    const nowMs = this.#clock.monotonic()
-    const waitMs = hover.saidAt + (link.kind === 'live' ? throttleMs : throttlePollingMs) - nowMs
+    const { slot, saidAt, wantedAt } = hover
+    const { link } = this.#connection
+    const now = this.#clock.monotonic()
+    const waitMs = saidAt + (link?.kind === 'live' ? throttleMs : throttlePollingMs) - now
     if (waitMs > 0) {
       hover.cancel = this.#clock.after(waitMs, () => this.#say(calendar, hover))
-      return
-    }
-    hover.saidAt = nowMs
-    hover.said = hover.slot
-    void link.ask('select', { calendar, slot: hover.slot })
-    if (hover.slot === null) this.#forget(calendar)
-    else this.#renew(calendar, hover)
-  }
-
-  #renew(calendar: string, hover: Hover): void {
-    const dueAt = hover.saidAt + this.#ttlMs() * 0.6
-    if (dueAt - hover.wantedAt > wantedMsMax) {
+    } else if (now - wantedAt > wantedMsMax) {
       this.#forget(calendar)
-      return
+    } else if (link) {
+      hover.saidAt = now
+      void link.ask('select', { calendar, slot })
+      if (slot === null) this.#forget(calendar)
+      else hover.cancel = this.#clock.after(this.#ttlMs() * 0.6, () => this.#say(calendar, hover))
     }
-    hover.cancel = this.#clock.after(dueAt - this.#clock.monotonic(), () => this.#say(calendar, hover))
   }
 }

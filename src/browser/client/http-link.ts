@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../../protocol/codes.js'
 import { SlotlockError } from './errors.js'
 import { answerWithinMs, type Link, type Outcome, refused } from './link.js'
 import type { Clock } from './types.js'
@@ -7,23 +6,23 @@ import type { Clock } from './types.js'
  * Messages by the addresses that they have on HTTP. A `:name` in the path is the parameter of that name; the others
  * travel in the query of a GET, else in the body, and `requestId` as the Idempotency-Key.
  */
-export const routes: Record<string, readonly [method: string, path: string]> = {
-  hello: ['POST', '/v1/sessions'],
-  calendars: ['GET', '/v1/calendars'],
-  watch: ['GET', '/v1/calendars/:calendar/slots'],
-  changes: ['GET', '/v1/calendars/:calendar/changes'],
-  select: ['PUT', '/v1/calendars/:calendar/selection'],
-  unselect: ['DELETE', '/v1/calendars/:calendar/selection'],
-  lock: ['POST', '/v1/calendars/:calendar/locks'],
-  locks: ['GET', '/v1/locks'],
-  extend: ['PATCH', '/v1/locks/:lock'],
-  release: ['DELETE', '/v1/locks/:lock'],
-  book: ['POST', '/v1/locks/:lock/booking'],
-  cancel: ['DELETE', '/v1/bookings/:booking'],
-  'staff-watch': ['GET', '/v1/staff/locks'],
-  revoke: ['DELETE', '/v1/staff/locks/:lock'],
-  block: ['POST', '/v1/calendars/:calendar/blocks'],
-  unblock: ['DELETE', '/v1/calendars/:calendar/blocks']
+export const routes: Record<string, string> = {
+  hello: 'POST /v1/sessions',
+  calendars: 'GET /v1/calendars',
+  watch: 'GET /v1/calendars/:calendar/slots',
+  changes: 'GET /v1/calendars/:calendar/changes',
+  select: 'PUT /v1/calendars/:calendar/selection',
+  unselect: 'DELETE /v1/calendars/:calendar/selection',
+  lock: 'POST /v1/calendars/:calendar/locks',
+  locks: 'GET /v1/locks',
+  extend: 'PATCH /v1/locks/:lock',
+  release: 'DELETE /v1/locks/:lock',
+  book: 'POST /v1/locks/:lock/booking',
+  cancel: 'DELETE /v1/bookings/:booking',
+  'staff-watch': 'GET /v1/staff/locks',
+  revoke: 'DELETE /v1/staff/locks/:lock',
+  block: 'POST /v1/calendars/:calendar/blocks',
+  unblock: 'DELETE /v1/calendars/:calendar/blocks'
 }
 
 /** Those that have no message, so that they go by HTTP whatever the connection is. */
@@ -48,13 +47,12 @@ export class HttpLink implements Link {
     type: string,
     params: object = {},
     withinMs: number = answerWithinMs,
-    signal?: AbortSignal
+    abort?: AbortController
   ): Promise<Outcome> {
     const { requestId, ...rest }: Record<string, unknown> = { ...params }
-    const [method, template] = routes[type === 'select' && rest.slot === null ? 'unselect' : type] ?? []
-    if (method === undefined || template === undefined) {
-      return refused('NOT_FOUND', `${type} needs a WebSocket, and none gets through`)
-    }
+    const route = routes[type === 'select' && rest.slot === null ? 'unselect' : type]
+    if (!route) return refused('NOT_FOUND', `${type} needs a WebSocket`)
+    const [method, template] = route.split(' ') as [string, string]
     let path = template.replace(/:(\w+)/g, (_, name: string) => {
       const value = String(rest[name])
       delete rest[name]
@@ -65,7 +63,7 @@ export class HttpLink implements Link {
       value === undefined ? [] : `${name}=${encodeURIComponent(String(value))}`
     )
     if (given.length > 0) path += `?${given.join('&')}`
-    return this.call(method, path, {}, undefined, withinMs, signal)
+    return this.call(method, path, {}, undefined, withinMs, abort)
   }
 
   async call(
@@ -74,18 +72,15 @@ export class HttpLink implements Link {
     body: object,
     requestId?: string,
     withinMs: number = answerWithinMs,
-    signal?: AbortSignal
+    abort = new AbortController()
   ): Promise<Outcome> {
     const sentAt = this.#clock.monotonic()
-    const abort = new AbortController()
-    const stop = (): void => abort.abort()
-    const cancel = this.#clock.after(withinMs, stop)
-    signal?.addEventListener('abort', stop)
+    const cancel = this.#clock.after(withinMs, () => abort.abort())
     const headers: Record<string, string> = {}
     const request: RequestInit = { method, headers, credentials: 'omit', signal: abort.signal }
     const token = this.#token()
-    if (token !== undefined) headers.authorization = `Bearer ${token}`
-    if (requestId !== undefined) headers['idempotency-key'] = requestId
+    if (token) headers.authorization = `Bearer ${token}`
+    if (requestId) headers['idempotency-key'] = requestId
     if (Object.keys(body).length > 0) {
       headers['content-type'] = 'application/json'
       request.body = JSON.stringify(body)
@@ -99,19 +94,10 @@ export class HttpLink implements Link {
       return { status: 'LOST' }
     } finally {
       cancel()
-      signal?.removeEventListener('abort', stop)
     }
   }
 
   close(): void {}
-}
-
-/** What a proxy says for us, in its own words. */
-const proxyCodes: Record<number, ErrorCode> = {
-  401: 'UNAUTHENTICATED',
-  403: 'FORBIDDEN',
-  404: 'NOT_FOUND',
-  429: 'RATE_LIMITED'
 }
 
 /** Our own problem documents have a code. What a proxy says for us has not; its 5xx leave open what we have done. */
@@ -123,5 +109,6 @@ function refusalOf(status: number, text: string): Outcome {
     // a page in HTML
   }
   if (status >= 500) return { status: 'LOST' }
-  return refused(proxyCodes[status] ?? 'INVALID_REQUEST', `HTTP ${status}`)
+  const tooMany = status === 429
+  return refused(tooMany ? 'RATE_LIMITED' : 'INVALID_REQUEST', `HTTP ${status}`, tooMany)
 }

@@ -22,7 +22,7 @@ export type Outcome =
 export const answerWithinMs = 10_000
 
 /** Refused by ourselves. */
-export const refused = (code: ClientErrorCode, message: string): Outcome => ({
+export const refused = (code: ClientErrorCode, message: string, retryable = false): Outcome => ({
   status: 'REFUSED',
-  error: new SlotlockError({ code, message })
+  error: new SlotlockError({ code, message, retryable })
 })

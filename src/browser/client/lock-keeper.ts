@@ -1,5 +1,5 @@
 import type { LockView } from '../../protocol/schemas.js'
-import { fullJitterMs } from './backoff.js'
+import type { Connection } from './connection.js'
 import type { Link } from './link.js'
 import { OwnLocks } from './own-locks.js'
 import type { Answered } from './requests.js'
@@ -9,14 +9,15 @@ import type { Clock, Lock, LockChange, SlotId } from './types.js'
 const pollEveryMs = 10_000
 /** After a lock's end; by then its last state was pushed, or has to be asked for. */
 const endGraceMs = 1_500
-const retryMsMax = 15_000
+/** After a reading that failed; jittered by half. */
+const retryMs = 3_000
 /** Requests that are remembered to ask with what became of their locks. */
 const requestsKeptMax = 64
 
 export interface LockKeeperParts {
   clock: Clock
   random: () => number
-  link(): Link | undefined
+  connection: Connection
   /** Sends a lock request again. */
   repeat(params: object): Promise<Answered<{ lock: LockView }>>
   changed(): void
@@ -39,8 +40,8 @@ export class LockKeeper {
   /** A request that ends it is under way: what is missing then is that one's to tell. */
   readonly #ending = new Set<string>()
   #round = 0
-  #tries = 0
-  #cancel = (): void => {}
+  #cancelRetry = (): void => {}
+  #cancelReread = (): void => {}
 
   constructor(parts: LockKeeperParts) {
     this.#parts = parts
@@ -57,19 +58,12 @@ export class LockKeeper {
     this.#parts.changed()
   }
 
-  connected(link: Link | undefined): void {
-    this.#tries = 0
-    this.#round++
-    this.#cancel()
-    if (link !== undefined) this.reread()
-  }
-
   heard(view: LockView, countedFrom: number, more: Pick<LockChange, 'reason' | 'expiring'> = {}): Lock {
     const before = this.live
     const change = this.#locks.apply(view, countedFrom, this.#parts.clock.monotonic(), more)
     if (before !== this.live) this.#parts.changed()
-    if (change !== undefined) this.#parts.told(change)
-    if (this.#round > 0) this.#rereadLater()
+    if (change) this.#parts.told(change)
+    this.#rereadLater()
     return this.live.get(view.id) ?? { ...view, endsAt: countedFrom + view.expiresInMs }
   }
 
@@ -82,12 +76,12 @@ export class LockKeeper {
   /** It was ended by ourselves, and the answer has no lock in it. */
   ended(id: string, state: LockView['state']): void {
     const known = this.live.get(id)
-    if (known !== undefined) this.heard({ ...known, state, expiresInMs: 0 }, this.#parts.clock.monotonic())
+    if (known) this.heard({ ...known, state, expiresInMs: 0 }, this.#parts.clock.monotonic())
   }
 
   /** While this is under way, a reading that misses the lock says nothing. */
   async ending<T>(id: string | undefined, act: () => Promise<T>): Promise<T> {
-    if (id === undefined) return act()
+    if (!id) return act()
     this.#ending.add(id)
     try {
       return await act()
@@ -98,16 +92,17 @@ export class LockKeeper {
 
   /** Without pushes this is how one hears of what staff or another tab did. */
   slotsChanged(slots: ReadonlySet<SlotId>): void {
-    if (this.#parts.link()?.kind !== 'polling') return
+    if (this.#parts.connection.link?.kind !== 'polling') return
     const mine = [...this.live.values()].flatMap(lock => lock.slots)
     if (mine.some(slot => slots.has(slot))) this.reread()
   }
 
   reread(): void {
     this.#round++
-    this.#cancel()
-    const link = this.#parts.link()
-    if (link !== undefined) void this.#ask(link, this.#round)
+    this.#cancelRetry()
+    this.#cancelReread()
+    const link = this.#parts.connection.link
+    if (link) void this.#ask(link, this.#round)
   }
 
   async read(views: readonly LockView[], sentAt: number): Promise<void> {
@@ -120,25 +115,25 @@ export class LockKeeper {
     const outcome = await link.ask('locks')
     if (round !== this.#round) return
     if (outcome.status === 'ANSWERED') {
-      this.#tries = 0
       const { locks } = outcome.result as { locks: LockView[] }
       void this.read(locks, outcome.sentAt)
       this.#rereadLater()
     } else {
-      const delayMs = 200 + fullJitterMs(this.#tries++, this.#parts.random, 500, retryMsMax)
-      this.#cancel = this.#parts.clock.after(delayMs, () => this.reread())
+      const { clock, random } = this.#parts
+      this.#cancelRetry = clock.after((0.5 + random()) * retryMs, () => this.reread())
     }
   }
 
   #rereadLater(): void {
-    const { clock, link } = this.#parts
-    this.#cancel()
+    const { clock, connection } = this.#parts
+    const { link } = connection
+    this.#cancelReread()
     const ends = [...this.live.values()].map(({ endsAt }) => endsAt + endGraceMs)
-    if (link()?.kind === 'polling') ends.push(clock.monotonic() + pollEveryMs)
-    if (ends.length === 0 || link() === undefined) return
+    if (link?.kind === 'polling') ends.push(clock.monotonic() + pollEveryMs)
+    if (ends.length === 0 || !link) return
     // One that is over and is not told to be over is asked for again and again, but not in a circle.
     const delayMs = Math.max(endGraceMs, Math.min(...ends) - clock.monotonic())
-    this.#cancel = clock.after(delayMs, () => this.reread())
+    this.#cancelReread = clock.after(delayMs, () => this.reread())
   }
 
   async #settle(lock: Lock): Promise<void> {

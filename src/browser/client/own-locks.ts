@@ -27,25 +27,19 @@ export class OwnLocks {
   ): LockChange | undefined {
     const { id } = view
     if (this.#ended.has(id)) return undefined
-    const lock: Lock = { ...view, endsAt: countedFrom + view.expiresInMs }
+    let endsAt = countedFrom + view.expiresInMs
     if (view.state !== 'held') {
       this.#end(id)
-      return { lock, ...more }
+      return { lock: { ...view, endsAt }, ...more }
     }
     this.#heardAt.set(id, nowMs)
     const known = this.live.get(id)
-    if (known !== undefined) {
-      if (view.expiresAt < known.expiresAt) return undefined
-      const same = view.expiresAt === known.expiresAt
-      if (same && more.expiring !== true && lock.endsAt >= known.endsAt) return undefined
-      if (same) {
-        // Only the count is better, or it is a warning.
-        this.#replace(id, { ...lock, endsAt: Math.min(lock.endsAt, known.endsAt) })
-        return more.expiring === true ? { lock: this.live.get(id)!, ...more } : undefined
-      }
-    }
-    this.#replace(id, lock)
-    return { lock, ...more }
+    if (known && view.expiresAt < known.expiresAt) return undefined
+    const same = view.expiresAt === known?.expiresAt
+    if (known && same) endsAt = Math.min(endsAt, known.endsAt)
+    const lock = { ...view, endsAt }
+    if (endsAt !== known?.endsAt) this.live = new Map(this.live).set(id, lock)
+    return same && !more.expiring ? undefined : { lock, ...more }
   }
 
   /** Those that a reading, asked for at `sentAt`, should have had and has not. They stay until `apply` ends them. */
@@ -59,10 +53,6 @@ export class OwnLocks {
     this.live = new Map()
     this.#ended.clear()
     this.#heardAt.clear()
-  }
-
-  #replace(id: string, lock: Lock): void {
-    this.live = new Map(this.live).set(id, lock)
   }
 
   #end(id: string): void {

@@ -40,7 +40,7 @@ export class Requests {
     if (this.#connection.closed) throw closed()
     if (this.#underway >= requestsMax) {
       const message = `${requestsMax} requests wait for their answers already`
-      throw new SlotlockError({ code: 'BUSY', message })
+      throw new SlotlockError({ code: 'BUSY', message, retryable: true })
     }
     this.#underway++
     let sendings: Sendings = { startedAt: this.#clock.monotonic(), sends: 0 }

@@ -71,11 +71,12 @@ export function nextStep(outcome: Outcome, before: Sendings, nowMs: number, rand
 function lastWord(outcome: Outcome, unknown: boolean): SlotlockError {
   if (unknown) return outcomeUnknown()
   if (outcome.status === 'REFUSED') return outcome.error
-  return new SlotlockError({ code: 'UNREACHABLE', message: 'There is no connection' })
+  return new SlotlockError({ code: 'UNREACHABLE', message: 'There is no connection', retryable: true })
 }
 
 export const outcomeUnknown = (): SlotlockError =>
   new SlotlockError({
     code: 'OUTCOME_UNKNOWN',
-    message: 'No answer came: it may have been carried out or not'
+    message: 'No answer came: it may have been carried out or not',
+    retryable: true
   })

@@ -57,8 +57,8 @@ export class SocketLink implements Link {
       this.#beatLater()
       owner.opened(this)
     }
-    this.#socket.onmessage = ({ data }) => this.#receive(data)
-    this.#socket.onclose = ({ code }) => this.#end(code)
+    this.#socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data)
+    this.#socket.onclose = ({ code }: { code: number }) => this.#end(code)
     // A close follows it, and tells more.
     this.#socket.onerror = () => {}
   }
@@ -105,14 +105,14 @@ export class SocketLink implements Link {
     if (this.#state !== 'OPEN') return
     this.#heardAt = this.#clock.monotonic()
     const message = parsed(data)
-    if (message === undefined) return
+    if (!message) return
     if (!('ok' in message)) {
       if (message.type === 'goodbye') this.#reconnectInMs = Number(message.reconnectInMs) || undefined
       this.#owner.pushed(this, message as ServerPush)
       return
     }
     const waiting = this.#waiting.get(message.id as number)
-    if (waiting === undefined) return
+    if (!waiting) return
     if (message.ok === true) {
       waiting.settle({ status: 'ANSWERED', result: message.result, sentAt: waiting.sentAt })
     } else {

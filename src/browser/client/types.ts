@@ -38,7 +38,8 @@ export type Slot = Readonly<SlotState> & {
   readonly resource: string
   /** Epoch milliseconds of its start. */
   readonly start: number
-} & Partial<Ending>
+  readonly endsAt?: number | undefined
+}
 
 /** Somebody looks at a slot. Your own are among them: `viewer` is then the snapshot's `you`. */
 export type Selection = Readonly<SelectionView> & { readonly slot: SlotId } & Ending
@@ -70,7 +71,7 @@ export interface CalendarSnapshot {
   /** `loading`: nothing was read of these days yet. `stale`: it may have changed, there is no connection. */
   readonly state: 'loading' | 'live' | 'stale'
   /** Why the days cannot be read, while that is so: CALENDAR_NOT_FOUND, FORBIDDEN, … */
-  readonly error?: SlotlockError
+  readonly error?: SlotlockError | undefined
 }
 
 /**
@@ -150,8 +151,8 @@ export interface TokenStorage {
 export interface SocketLike {
   readonly readyState: number
   onopen: ((event: never) => void) | null
-  onmessage: ((event: { data: unknown }) => void) | null
-  onclose: ((event: { code: number; reason: string }) => void) | null
+  onmessage: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
   onerror: ((event: never) => void) | null
   send(text: string): void
   close(code?: number, reason?: string): void

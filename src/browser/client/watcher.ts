@@ -2,6 +2,7 @@ import type { ResultOf } from '../../protocol/operations.js'
 import type { SelectionView, SlotState } from '../../protocol/schemas.js'
 import { fullJitterMs } from './backoff.js'
 import type { CalendarModel } from './calendar-model.js'
+import type { Connection } from './connection.js'
 import type { HttpLink } from './http-link.js'
 import { answerWithinMs, type Link, type Outcome } from './link.js'
 import { Listeners } from './listeners.js'
@@ -23,12 +24,7 @@ export interface WatcherParts {
   random: () => number
   /** There are more stores than a browser gives connections to one server: do not hold one each. */
   crowded(): boolean
-  /** Something was lost by HTTP. */
-  suspect(): void
-  /** The session is over. */
-  renew(): void
-  /** Since when to count what an answer or a push says is left, that has just come and may have waited. */
-  countedFrom(): number
+  connection: Connection
   /** These slots changed. */
   changed(slots: ReadonlySet<SlotId>): void
   closed(): void
@@ -92,14 +88,16 @@ export class Watcher implements CalendarStore {
   }
 
   pushedSlots(states: readonly SlotState[]): void {
-    const { model, countedFrom, changed } = this.#parts
-    const slots = model.applySlots(states, countedFrom())
+    const { model, connection, changed } = this.#parts
+    const slots = model.applySlots(states, connection.time.pushedAt())
     this.#tell(slots.size > 0, { slots })
     if (slots.size > 0) changed(slots)
   }
 
-  pushedSelections(views: readonly SelectionView[]): void {
-    const selections = this.#parts.model.applySelections(views, this.#parts.countedFrom())
+  /** `all`: who is not among them looks at nothing. */
+  pushedSelections(views: readonly SelectionView[], all = false): void {
+    const { model, connection } = this.#parts
+    const selections = model.applySelections(views, connection.time.pushedAt(), all)
     this.#tell(selections.size > 0, { selections })
   }
 
@@ -109,7 +107,7 @@ export class Watcher implements CalendarStore {
     this.#round++
     this.#cancel()
     this.#abort?.abort()
-    if (this.#link !== undefined) void this.#read(this.#link, this.#round)
+    if (this.#link) void this.#read(this.#link, this.#round)
   }
 
   #again(delayMs: number, what: () => void): void {
@@ -139,32 +137,32 @@ export class Watcher implements CalendarStore {
     const waitMs = since === undefined || crowded() ? 0 : pollWaitMs
     this.#abort = new AbortController()
     const params = { calendar, from, to, since, wait: waitMs / 1_000 }
-    const outcome = await link.ask('changes', params, waitMs + answerWithinMs, this.#abort.signal)
+    const outcome = await link.ask('changes', params, waitMs + answerWithinMs, this.#abort)
     if (round !== this.#round) return
     if (outcome.status !== 'ANSWERED') {
-      this.#failed(outcome, () => void this.#poll(link, round, since))
+      // A cursor that is refused would be refused again: from the beginning, and soon.
+      this.#failed(outcome, () => void this.#read(link, round), false)
       return
     }
     this.#tries = 0
     const { slots, selections, cursor } = outcome.result as ResultOf<'readChanges'>
     this.#tell(model.setState('live'))
     this.pushedSlots(slots)
-    const changed = model.applySelections(selections, this.#parts.countedFrom(), true)
-    this.#tell(changed.size > 0, { selections: changed })
+    this.pushedSelections(selections, true)
     const pause = waitMs > 0 || since === undefined ? pollGapMs : pollEveryMs
     this.#again(pause, () => void this.#poll(link, round, cursor))
   }
 
   /** Tried again, and meanwhile said to be stale; where the next try would not do better, why is in `error`. */
-  #failed(outcome: Outcome, again: () => void): void {
-    const { model, random, suspect, renew } = this.#parts
+  #failed(outcome: Outcome, again: () => void, mayBeHopeless = true): void {
+    const { model, random, connection } = this.#parts
     const error = outcome.status === 'REFUSED' ? outcome.error : undefined
-    if (outcome.status === 'LOST' && this.#link?.kind === 'polling') suspect()
-    if (error?.code === 'UNAUTHENTICATED' && this.#tries === 0) renew()
+    if (outcome.status === 'LOST') connection.suspect()
+    if (error?.code === 'UNAUTHENTICATED' && this.#tries === 0) connection.renew()
     this.#tell(model.setState('stale', error))
     const jitterMs = fullJitterMs(this.#tries++, random, 500, retryMsMax)
-    const hopeless = error !== undefined && !error.retryable && error.code !== 'UNAUTHENTICATED'
-    this.#again(hopeless ? rereadEveryMs : (error?.retryAfterMs ?? 200) + jitterMs, again)
+    const hopeless = error?.retryable === false && error.code !== 'UNAUTHENTICATED'
+    this.#again(mayBeHopeless && hopeless ? rereadEveryMs : (error?.retryAfterMs ?? 200) + jitterMs, again)
   }
 
   #tell(some: boolean, change: Partial<CalendarChange> = {}): void {
@@ -178,7 +176,7 @@ export class Watcher implements CalendarStore {
     const { model, clock } = this.#parts
     this.#cancelEnd()
     const endsAt = model.nextSelectionEnd()
-    if (endsAt === undefined) return
+    if (!endsAt) return
     this.#cancelEnd = clock.after(Math.max(0, endsAt - clock.monotonic()) + 1, () => {
       const ended = model.endSelections(clock.monotonic())
       this.#tell(ended.size > 0, { selections: ended })

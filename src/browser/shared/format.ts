@@ -8,7 +8,7 @@ const timesCachedMax = 10_000
 export class Formats {
   readonly locale: string
   readonly #time: Intl.DateTimeFormat
-  readonly #timeWithZone: Intl.DateTimeFormat
+  readonly #shortZone: Intl.DateTimeFormat
   readonly #long: Intl.DateTimeFormat
   readonly #day: Intl.DateTimeFormat
   readonly #dayParts: { weekday: Intl.DateTimeFormat; day: Intl.DateTimeFormat }
@@ -25,13 +25,8 @@ export class Formats {
     const at = { timeZone: zone.name } as const
     // A date is a calendar's, not an instant: its own formatters read it as UTC.
     const dates = { timeZone: 'UTC' } as const
-    this.#time = new Intl.DateTimeFormat(locale, { ...at, hour: 'numeric', minute: '2-digit' })
-    this.#timeWithZone = new Intl.DateTimeFormat(locale, {
-      ...at,
-      hour: 'numeric',
-      minute: '2-digit',
-      timeZoneName: 'short'
-    })
+    this.#time = new Intl.DateTimeFormat(locale, { ...at, timeStyle: 'short' })
+    this.#shortZone = new Intl.DateTimeFormat(locale, { ...at, timeZoneName: 'short' })
     this.#long = new Intl.DateTimeFormat(locale, { ...at, weekday: 'long', day: 'numeric', month: 'long' })
     this.#day = new Intl.DateTimeFormat(locale, { ...dates, weekday: 'long', day: 'numeric', month: 'long' })
     this.#dayParts = {
@@ -63,7 +58,7 @@ export class Formats {
 
   /** For the hour that a clock change makes twice: `02:30 CEST`. */
   timeWithZone(ms: number): string {
-    return this.#timeWithZone.format(ms)
+    return `${this.time(ms)} ${zoneNameOf(this.#shortZone, ms)}`
   }
 
   /** `Tuesday, 1 December` of an instant, in the zone. */
@@ -96,7 +91,7 @@ export class Formats {
 
   /** `GMT+1` at that moment. */
   offset(ms: number): string {
-    return this.#zoneName.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? ''
+    return zoneNameOf(this.#zoneName, ms)
   }
 
   /** `8 min`, rounded up, so that nothing is said to be free before it is. */
@@ -118,3 +113,6 @@ export class Formats {
     return this.#number.format(value)
   }
 }
+
+const zoneNameOf = (format: Intl.DateTimeFormat, ms: number): string =>
+  format.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? ''

@@ -13,9 +13,6 @@ export const icons = {
   calendar: icon(
     svg`<rect x="3" y="4.5" width="14" height="12.5" rx="2" /><path d="M3 8.5h14M7 2.5v4m6-4v4" />`
   ),
-  person: icon(
-    svg`<circle cx="10" cy="7" r="3.2" /><path d="M3.8 17c.8-3.2 3.2-4.8 6.2-4.8s5.4 1.6 6.2 4.8" />`
-  ),
   globe: icon(
     svg`<circle cx="10" cy="10" r="7.2" /><path d="M2.8 10h14.4M10 2.8c2.6 2.2 2.6 12.2 0 14.4-2.6-2.2-2.6-12.2 0-14.4" />`
   ),

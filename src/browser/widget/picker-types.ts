@@ -80,12 +80,13 @@ export type PickerEvent =
       readonly lock: Hold
       readonly state: 'held' | 'expired' | 'released' | 'revoked' | 'booked'
       readonly reason?: string
-      readonly expiring?: boolean
     }
   /** All live locks of this session in this calendar, newest last; after a reload or a reconnect. */
   | { readonly type: 'locks'; readonly locks: readonly Hold[] }
   /** By this machine's count the hold is over, and the server has not said so yet: it cannot be reached. */
   | { readonly type: 'timeUp' }
+  /** A minute is left of the hold, and it can be extended. */
+  | { readonly type: 'lastMinute' }
   | { readonly type: 'free'; readonly slots: readonly string[] }
   | { readonly type: 'extend' | 'release' | 'continue' | 'back' | 'again' | 'dismiss' | 'act' }
   | { readonly type: 'submit'; readonly customer: Customer }
@@ -124,3 +125,12 @@ export interface Reduced {
   readonly state: PickerState
   readonly effects: readonly Effect[]
 }
+
+/** What the page can say about the connection, the worst first. */
+export type Trouble =
+  | 'refusedHere'
+  | 'noCalendar'
+  | 'offline'
+  | 'unreachable'
+  | 'serviceUnavailable'
+  | 'degraded'

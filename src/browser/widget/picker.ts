@@ -96,6 +96,8 @@ export function reduce(state: PickerState, event: PickerEvent, settings: PickerS
       return state.hold === undefined || state.request !== undefined
         ? same(state)
         : lost(state, state.hold, 'expired')
+    case 'lastMinute':
+      return same(state.hold === undefined ? state : { ...state, notice: { kind: 'lastMinute' } })
     case 'free':
       if (state.wish === undefined || state.request !== undefined) return same(state)
       return {
@@ -291,11 +293,7 @@ function lockChanged(state: PickerState, event: Extract<PickerEvent, { type: 'lo
       // The answer to the own request says the same a moment later, with its effects.
       if (state.request?.kind === 'lock' && !ours) return same(state)
       if (ours) {
-        return same({
-          ...state,
-          hold: lock,
-          notice: event.expiring ? { kind: 'lastMinute' } : withoutLastMinute(state.notice)
-        })
+        return same({ ...state, hold: lock })
       }
       return state.hold === undefined ? adopted(state, lock) : same(state)
     case 'expired':
@@ -315,9 +313,6 @@ function lockChanged(state: PickerState, event: Extract<PickerEvent, { type: 'lo
       return event.state satisfies never
   }
 }
-
-const withoutLastMinute = (notice: Notice | undefined): Notice | undefined =>
-  notice?.kind === 'lastMinute' ? undefined : notice
 
 function adopted(state: PickerState, lock: Hold): Reduced {
   return {

@@ -12,7 +12,7 @@ import type {
 import { addDays } from '../shared/zone.js'
 import { resourceOf, startOf } from './grid.js'
 import { initial, reduce } from './picker.js'
-import type { Effect, Hold, PickerEvent, PickerState, Refused } from './picker-types.js'
+import type { Effect, Hold, PickerEvent, PickerState, Refused, Trouble } from './picker-types.js'
 
 /**
  * Carries out what the picker decides, and tells it what the client hears. No DOM: the element draws what it finds
@@ -29,18 +29,11 @@ export interface SessionHost {
   happened(effect: Extract<Effect, { do: 'tell' | 'focus' }>): void
 }
 
-/** What the page can say about the connection, the worst first. */
-export type Trouble =
-  | 'refusedHere'
-  | 'noCalendar'
-  | 'offline'
-  | 'unreachable'
-  | 'serviceUnavailable'
-  | 'degraded'
-
 /** A connection that comes back within this is not worth a word. */
 export const troubleAfterMs = 1_500
 
+/** So long before its end a hold offers to be extended. */
+export const lastMinuteMs = 60_000
 /** After the end of a hold so long is left to the server to say how it ended. */
 const timeUpAfterMs = 1_000
 
@@ -56,6 +49,8 @@ export class PickerSession {
   #downSinceMs: number | undefined
   /** The longest that was left of the present lock: the full ring. */
   #fullMs = 0
+  /** For which end of the hold more time was offered. */
+  #offeredAtEnd: number | undefined
 
   constructor(
     client: SlotlockClient,
@@ -77,14 +72,13 @@ export class PickerSession {
         this.#readInfo()
         host.changed()
       }),
-      client.on('lock', ({ lock, reason, expiring }) => {
+      client.on('lock', ({ lock, reason }) => {
         if (!this.#concerns(lock)) return
         this.dispatch({
           type: 'lock',
           lock: holdOf(lock),
           state: lock.state,
-          ...(reason === undefined ? {} : { reason }),
-          ...(expiring === undefined ? {} : { expiring })
+          ...(reason === undefined ? {} : { reason })
         })
       }),
       client.on('session', () => void this.#look())
@@ -172,7 +166,18 @@ export class PickerSession {
     const { hold } = this.#state
     if (hold !== undefined && this.nowMs() >= hold.expiresAt + timeUpAfterMs)
       this.dispatch({ type: 'timeUp' })
+    else if (hold !== undefined && this.#isLastMinute(hold)) {
+      this.#offeredAtEnd = hold.endsAt
+      this.dispatch({ type: 'lastMinute' })
+    }
     this.#lookForWish()
+  }
+
+  /** Once for each end that the hold has had; and not where there is no more time to be had. */
+  #isLastMinute(hold: Hold): boolean {
+    const leftMs = this.leftMs(hold)
+    const extendableMs = hold.extendableUntil - hold.expiresAt
+    return leftMs > 0 && leftMs <= lastMinuteMs && extendableMs > 1_000 && hold.endsAt !== this.#offeredAtEnd
   }
 
   dispatch(event: PickerEvent): void {

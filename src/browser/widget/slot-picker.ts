@@ -250,19 +250,14 @@ export class SlotPicker extends LitElement {
 
   /** The same object for as long as it is the same language, so that what was drawn in it stands. */
   #learnLanguage(): void {
-    const locales = [this.locale, this.closest('[lang]')?.getAttribute('lang'), ...navigator.languages]
+    const locales = preferred(this.locale, this.closest('[lang]')?.getAttribute('lang'))
     const slotMs = this.#session?.slotMs ?? 0
     const spokenFor = [locales.join(), this.timeZone, slotMs, this.texts]
     if (spokenFor.every((part, index) => part === this.#spokenFor[index])) return
     this.#spokenFor = spokenFor
     const zone = zoneOr(this.timeZone)
     if (zone.name !== this.#zone.name) this.#zone = zone
-    this.#language = languageFor(
-      locales.filter((locale): locale is string => Boolean(locale)),
-      this.#zone,
-      slotMs,
-      this.texts
-    )
+    this.#language = languageFor(locales, this.#zone, slotMs, this.texts)
   }
 
   #connect(): void {
@@ -407,4 +402,12 @@ export class SlotPicker extends LitElement {
       this.requestUpdate()
     }, delayMs)
   }
+}
+
+/** The page's language in the visitor's own region, `en-GB` on a page in `en`; then what the visitor reads otherwise. */
+function preferred(own: string | null, ofPage: string | null | undefined): string[] {
+  const regional = navigator.languages.filter(locale => ofPage && locale.startsWith(`${ofPage}-`))
+  return [own, ...regional, ofPage, ...navigator.languages].filter((locale): locale is string =>
+    Boolean(locale)
+  )
 }

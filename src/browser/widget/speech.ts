@@ -1,7 +1,6 @@
 import { fill } from '../shared/texts.js'
 import { Announcer } from './announcer.js'
-import type { Effect, Hold, Notice } from './picker-types.js'
-import type { Trouble } from './session.js'
+import type { Effect, Hold, Notice, Trouble } from './picker-types.js'
 import { type Language, noticeInWords, slotsInWords, troubleInWords } from './words.js'
 
 /** What is said aloud, in words, and the clock of the Announcer: what has to wait is said when its time has come. */

@@ -2,14 +2,11 @@ import { html, nothing, type TemplateResult } from 'lit'
 import { fill } from '../shared/texts.js'
 import { resourceOf } from './grid.js'
 import { icons, ring } from './icons.js'
-import type { Hold, Notice, PickerState } from './picker-types.js'
-import type { PickerSession, Trouble } from './session.js'
+import type { Hold, Notice, PickerState, Trouble } from './picker-types.js'
+import { lastMinuteMs, type PickerSession } from './session.js'
 import { type Language, noticeInWords, slotsInWords, troubleInWords } from './words.js'
 
 /** What is around the grid, each as a function of what it shows. Nothing here remembers anything. */
-
-/** In the last minute a hold offers to be extended. */
-export const lastMinuteMs = 60_000
 
 export interface HoldShown {
   readonly hold: Hold
@@ -65,13 +62,9 @@ export function confirmationView(
       <span class="seal">${icons.check}</span>
       <h2 id="done" tabindex="-1">${texts.booked}</h2>
       <dl>
-        <dt>${icons.calendar}<span class="visually-hidden">${texts.times}</span></dt>
+        <dt>${texts.when}</dt>
         <dd>${slotsInWords(booking.slots, language)}</dd>
-        ${
-          resource === undefined
-            ? nothing
-            : html`<dt>${icons.person}<span class="visually-hidden">${texts.with}</span></dt><dd>${resource}</dd>`
-        }
+        ${resource === undefined ? nothing : html`<dt>${texts.with}</dt><dd>${resource}</dd>`}
         <dt>${texts.bookedFor}</dt>
         <dd>${booking.customer.name}</dd>
         <dt>${texts.reference}</dt>

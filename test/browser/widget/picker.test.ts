@@ -217,10 +217,7 @@ t.test('after a reload the newest live lock is the hold', async t => {
 })
 
 t.test('in the last minute more time is offered, once it is given the offer is gone', async t => {
-  const warned: PickerEvent[] = [
-    ...held(nine),
-    { type: 'lock', lock: holdOn(nine), state: 'held', expiring: true }
-  ]
+  const warned: PickerEvent[] = [...held(nine), { type: 'lastMinute' }]
   t.match(after(...warned).state.notice, { kind: 'lastMinute' })
   t.match(after(...warned, { type: 'act' }).effects, [{ do: 'extend', lock: holdOn(nine).id }])
   t.equal(after(...warned, { type: 'act' }, { type: 'extended', lock: holdOn(nine) }).state.notice, undefined)

@@ -57,6 +57,7 @@ export const ar: Texts = {
   fieldRefused: 'لم يُقبل هذا.',
 
   booked: 'تم تأكيد حجزك',
+  when: 'متى',
   reference: 'الرقم المرجعي',
   bookedFor: 'باسم',
   another: 'احجز موعدًا آخر',
@@ -80,7 +81,6 @@ export const ar: Texts = {
   holdAgain: 'احجزه مؤقتًا مجددًا',
   dismiss: 'إغلاق',
 
-  connecting: 'جارٍ الاتصال…',
   offline: 'أنت غير متصل. قد لا يكون المعروض حديثًا؛ سنتابع فور عودتك.',
   offlineHolding: 'أنت غير متصل. يبقى {slots} لك حتى {until}.',
   unreachable: 'لا يمكن الوصول إلى التقويم الآن. قد لا يكون المعروض حديثًا؛ نواصل المحاولة.',

@@ -53,6 +53,7 @@ export const de: Texts = {
   fieldRefused: 'Das wurde nicht angenommen.',
 
   booked: 'Ihre Buchung ist bestätigt',
+  when: 'Wann',
   reference: 'Nummer',
   bookedFor: 'Für',
   another: 'Noch eine Zeit buchen',
@@ -76,7 +77,6 @@ export const de: Texts = {
   holdAgain: 'Wieder vormerken',
   dismiss: 'Schließen',
 
-  connecting: 'Verbindung wird aufgebaut …',
   offline: 'Sie sind offline. Die Anzeige kann veraltet sein; sobald Sie zurück sind, geht es weiter.',
   offlineHolding: 'Sie sind offline. {slots} bleibt bis {until} Ihre Zeit.',
   unreachable:

@@ -52,6 +52,7 @@ export const en = {
   fieldRefused: 'This was not accepted.',
 
   booked: 'Your booking is confirmed',
+  when: 'When',
   reference: 'Reference',
   bookedFor: 'For',
   another: 'Book another time',
@@ -75,7 +76,6 @@ export const en = {
   holdAgain: 'Hold it again',
   dismiss: 'Close',
 
-  connecting: 'Connecting…',
   offline: 'You are offline. What you see may be out of date; we go on as soon as you are back.',
   offlineHolding: 'You are offline. {slots} stays yours until {until}.',
   unreachable:

@@ -53,6 +53,7 @@ export const es: Texts = {
   fieldRefused: 'Esto no se ha aceptado.',
 
   booked: 'Su reserva está confirmada',
+  when: 'Cuándo',
   reference: 'Referencia',
   bookedFor: 'Para',
   another: 'Reservar otra hora',
@@ -76,7 +77,6 @@ export const es: Texts = {
   holdAgain: 'Retener de nuevo',
   dismiss: 'Cerrar',
 
-  connecting: 'Conectando…',
   offline: 'Está sin conexión. Lo que ve puede no estar al día; seguimos en cuanto vuelva.',
   offlineHolding: 'Está sin conexión. {slots} sigue siendo suya hasta las {until}.',
   unreachable:

@@ -53,6 +53,7 @@ export const fr: Texts = {
   fieldRefused: 'Cela n’a pas été accepté.',
 
   booked: 'Votre réservation est confirmée',
+  when: 'Quand',
   reference: 'Référence',
   bookedFor: 'Pour',
   another: 'Réserver un autre horaire',
@@ -77,7 +78,6 @@ export const fr: Texts = {
   holdAgain: 'Retenir à nouveau',
   dismiss: 'Fermer',
 
-  connecting: 'Connexion…',
   offline: 'Vous êtes hors ligne. L’affichage peut dater ; nous reprenons dès votre retour.',
   offlineHolding: 'Vous êtes hors ligne. {slots} reste à vous jusqu’à {until}.',
   unreachable:

@@ -1,0 +1,93 @@
+import t from 'tap'
+import { Screen } from '../../helpers/chromium.js'
+import { allDay, openPractice } from './practice.js'
+
+/**
+ * Two thousand times on the screen, and a hundred of them change each second. The machine's speed is not known, so the
+ * frames are compared with what it costs here to draw all of them anew, which is what each would cost without the rows
+ * that are shared from picture to picture. What was measured is printed.
+ */
+
+t.setTimeout(280_000)
+
+const changesPerRequest = 5
+const requests = 100
+const pauseMs = 50
+
+interface TraceEvent {
+  name: string
+  ph: string
+  dur?: number
+  tid: number
+  args: { name?: string }
+}
+
+/** Milliseconds of each of the main thread's tasks in which something was drawn, the longest first. */
+function frameTasksOf(trace: Buffer): number[] {
+  const { traceEvents } = JSON.parse(trace.toString()) as {
+    traceEvents: (TraceEvent & { ts: number; pid: number })[]
+  }
+  const frames = traceEvents.filter(({ name, ph }) => name === 'FireAnimationFrame' && ph === 'X')
+  const tasks = traceEvents.filter(({ name, ph }) => name === 'RunTask' && ph === 'X')
+  const longest = frames.map(
+    frame =>
+      tasks.find(
+        ({ tid, pid, ts, dur = 0 }) =>
+          tid === frame.tid && pid === frame.pid && ts <= frame.ts && ts + dur >= frame.ts + (frame.dur ?? 0)
+      )?.dur ?? frame.dur!
+  )
+  return longest.map(us => us / 1_000).sort((one, other) => other - one)
+}
+
+t.test('a change costs its row, not the screen', async t => {
+  const { browser, site, url, define, ask } = await openPractice(t)
+  await define('wide', {
+    name: 'Wide',
+    timeZone: 'UTC',
+    slotMinutes: 10,
+    resources: [{ id: 'room', name: 'Room', hours: allDay }]
+  })
+  const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)
+  const page = site.put(
+    '/wide',
+    `<!doctype html><title>Wide</title><script src="${url}/slot-picker.js"></script>
+     <style>slot-picker { --slot-picker-max-width: none; --slot-picker-grid-height: none; --slot-picker-cell-height: 24px }</style>
+     <slot-picker server="${url}" calendar="wide" days="14" from="${tomorrow}"></slot-picker>`
+  )
+  const screen = await Screen.open(browser, page, { viewport: { width: 1_700, height: 4_800 } })
+  await screen.page.waitForFunction(
+    "document.querySelector('slot-picker').shadowRoot.querySelectorAll('.grid .cell').length === 2016"
+  )
+  const slots = Array.from({ length: 2_016 }, (_, index) => {
+    const startMs = Date.parse(tomorrow) + index * 600_000
+    return `room/${new Date(startMs).toISOString().slice(0, 16)}Z`
+  })
+
+  await browser.startTracing(screen.page, { categories: ['devtools.timeline', 'toplevel'] })
+  await screen.page.evaluate(`new Promise(resolve => {
+    document.querySelector('slot-picker').texts = { cellFree: '{time}: free' }
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 500)))
+  })`)
+  const whole = frameTasksOf(await browser.stopTracing())[0]!
+
+  await browser.startTracing(screen.page, { categories: ['devtools.timeline', 'toplevel'] })
+  const startedMs = performance.now()
+  for (let request = 0; request < requests; request++) {
+    const from = (request * 97 * changesPerRequest) % (slots.length - changesPerRequest * 10)
+    const some = Array.from({ length: changesPerRequest }, (_, index) => slots[from + index * 9]!)
+    await ask('POST', '/v1/calendars/wide/blocks', 'staff', { slots: some })
+    const restMs = startedMs + (request + 1) * pauseMs - performance.now()
+    if (restMs > 0) await new Promise(resolve => setTimeout(resolve, restMs))
+  }
+  const seconds = (performance.now() - startedMs) / 1_000
+  const tasks = frameTasksOf(await browser.stopTracing())
+  const at = (share: number): number => tasks[Math.floor((tasks.length - 1) * share)]!
+  const changes = await screen.cells('blocked').count()
+  t.ok(changes > requests, `${changes} times are closed now`)
+  const ms = (value: number): string => `${value.toFixed(1)} ms`
+  t.comment(
+    `${Math.round((requests * changesPerRequest) / seconds)} changes/s on 2,016 slots: ${tasks.length} frames, ` +
+      `median ${ms(at(0.5))}, 99th percentile ${ms(at(0.01))}, longest ${ms(tasks[0]!)}; all anew ${ms(whole)}`
+  )
+  t.ok(at(0.5) < whole / 3, `a frame takes ${ms(at(0.5))}, drawing all anew ${ms(whole)}`)
+})
