@@ -210,6 +210,12 @@ export function auditPromises(promise: Declare): void {
       t.strictSame(await types(store), ['released', 'locked'], 'so many at a time')
       await store.purge(100)
       t.strictSame(await types(store), ['locked'])
+      const [last] = await store.readAudit(always)
+      await age(91 * day)
+      await store.purge(100)
+      await granted(store, { slots: slots(2) })
+      const [next] = await store.readAudit(always)
+      t.ok(next!.id > last!.id, 'an id is never given again')
     }
   )
 }

@@ -194,9 +194,9 @@ export const migrations: Migration[] = [
       )
     ],
     sqlite: [
-      // AUTOINCREMENT: the id of a purged row is never given again
+      // ids go on from the greatest one, which the purge leaves; AUTOINCREMENT would cost every commit a page more
       `CREATE TABLE audit (
-         id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+         id INTEGER NOT NULL PRIMARY KEY,
          calendar TEXT NOT NULL,
          at_ms INTEGER NOT NULL,
          type TEXT NOT NULL,

@@ -35,12 +35,15 @@ export class Purge {
     return { deleted: locks + selections + slots + audit }
   }
 
-  /** From the oldest on: ids grow with time, so no index is needed that every change would pay for. */
+  /**
+   * From the oldest on: ids grow with time, so no index is needed that every change would pay for. The newest entry stays,
+   * so that no id is ever given again.
+   */
   async #purgeAudit(rowsMax: number): Promise<number> {
     const before = this.#before(this.#context.settings.auditRetentionMs)
     const [rows] = await this.#context.db.read([
       {
-        text: 'SELECT id, at_ms FROM audit ORDER BY id LIMIT :most',
+        text: 'SELECT id, at_ms FROM audit WHERE id < (SELECT MAX(id) FROM audit) ORDER BY id LIMIT :most',
         values: { most: rowsMax }
       }
     ])
