@@ -132,7 +132,7 @@ export function reduce(state: BoardState, event: BoardEvent, shown: Shown): Redu
         ...state,
         at: inside(state.at, shown),
         anchor: inside(state.anchor, shown),
-        selected: new Set()
+        selected: new Set([...state.selected].filter(slot => shown.find(slot) !== undefined))
       })
     default:
       return event satisfies never

@@ -90,7 +90,7 @@ function cellTemplate(
   focused: boolean,
   { state, formats, nowMs, leftMs }: GridShown
 ): TemplateResult {
-  const left = leftMs(cell.endsAt)
+  const left = cell.state === 'locked' ? leftMs(cell.endsAt) : 0
   const past = cell.start <= nowMs ? 'past' : ''
   const ending = cell.state === 'locked' && left < 60_000 ? 'ending' : ''
   return html`<div
@@ -100,7 +100,7 @@ function cellTemplate(
     data-at="${row}:${column}"
     data-slot=${cell.slot}
     aria-selected=${state.selected.has(cell.slot)}
-    aria-label=${cellWords(cell, formats.time(cell.start), formats.minutes(left))}
+    aria-label=${cellWords(cell, formats.time(cell.start), cell.state === 'locked' ? formats.minutes(left) : '')}
   >
     ${
       cell.state === 'locked'

@@ -21,7 +21,7 @@ export function signInTemplate(
     const data = new FormData(event.target as HTMLFormElement)
     submit(String(data.get('token') ?? ''), data.get('stay') !== null)
   }
-  return html`<div class="door">
+  return html`<main class="door">
     <form class="card" @submit=${onSubmit} novalidate>
       <img src="/icon.svg" alt="" width="40" height="40" />
       <h1>${words.title}</h1>
@@ -45,7 +45,7 @@ export function signInTemplate(
         <code>slotlock token --role staff --ttl 8h</code>
       </div>
     </form>
-  </div>`
+  </main>`
 }
 
 export interface Chosen {
@@ -53,6 +53,8 @@ export interface Chosen {
   readonly close: readonly string[]
   readonly open: readonly string[]
   readonly free: readonly string[]
+  /** What happened last to the only one. */
+  readonly last: AuditEntryView | undefined
 }
 
 export interface ChosenEvents {
@@ -62,18 +64,21 @@ export interface ChosenEvents {
   clear(): void
 }
 
+export interface ChosenWords {
+  readonly formats: Formats
+  nameOf(resource: string): string
+  leftMs(endsAt?: number): number
+  whatOf(entry: AuditEntryView): string
+}
+
 /** What is selected and what can be done with it. */
 export function chosenTemplate(
   chosen: Chosen,
   busy: boolean,
-  {
-    formats,
-    nameOf,
-    leftMs
-  }: { formats: Formats; nameOf(resource: string): string; leftMs(endsAt?: number): number },
+  { formats, nameOf, leftMs, whatOf }: ChosenWords,
   events: ChosenEvents
 ): TemplateResult | typeof nothing {
-  const { cells, close, open, free } = chosen
+  const { cells, close, open, free, last } = chosen
   const [only] = cells
   if (only === undefined) return nothing
   const title =
@@ -86,6 +91,11 @@ export function chosenTemplate(
       <button class="square" aria-label=${words.clear} title=${words.clear} @click=${events.clear}>${icons.close}</button>
     </div>
     ${cells.length === 1 && only.lock !== undefined ? holdTemplate(only.lock, leftMs(only.endsAt), formats) : nothing}
+    ${
+      last === undefined || only.lock !== undefined
+        ? nothing
+        : html`<p class="muted">${deedWords(last, whatOf(last))}, ${formats.time(last.at)}.</p>`
+    }
     <div class="actions">
       ${
         free.length > 0

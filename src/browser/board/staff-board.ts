@@ -2,7 +2,7 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit'
 import type { AuditEntryView } from '../../protocol/schemas.js'
 import { localStorageIfThere } from '../client/session-token.js'
 import { Formats } from '../shared/format.js'
-import { directionOf } from '../shared/texts.js'
+import { directionOf, languageOf } from '../shared/texts.js'
 import { tokens, visuallyHidden } from '../shared/tokens.js'
 import type { Zone } from '../shared/zone.js'
 import { able, type BoardEvent, type Effect, initial, type Place, reduce, type Shown } from './board.js'
@@ -183,7 +183,8 @@ export class StaffBoard extends LitElement {
   }
 
   #formatsOf(link: StaffLink): Formats {
-    const locale = document.documentElement.lang || navigator.language
+    // its words are English, and times are written as the reader's English has them
+    const locale = this.lang || languageOf(navigator.languages, ['en'], 'en').locale
     const { zone } = link
     if (this.#formats?.locale !== locale || this.#formats.zone !== zone)
       this.#formats = { locale, zone, formats: new Formats(locale, zone) }
@@ -205,9 +206,9 @@ export class StaffBoard extends LitElement {
     return html`<div class="base watching" dir=${dir}>
       ${this.#head(link)} ${this.#tools(link, formats)}
       ${noticeTemplate(this.#state.notice, () => this.#dispatch({ type: 'dismiss' }))}
-      <main>
-        <div class="stage">${this.#grid(link, formats)}</div>
-        <aside>
+      <div class="below">
+        <main>${this.#grid(link, formats)}</main>
+        <aside aria-label=${words.feed}>
           ${this.#chosen(link, formats)}
           ${feedTemplate(
             link.feed,
@@ -219,7 +220,7 @@ export class StaffBoard extends LitElement {
             () => void link.readOlder()
           )}
         </aside>
-      </main>
+      </div>
       ${this.#dialog(link, formats)}
     </div>`
   }
@@ -249,7 +250,7 @@ export class StaffBoard extends LitElement {
   #tools(link: StaffLink, formats: Formats): TemplateResult {
     const tally = link.grid.tally(this.#visible)
     const kinds = ['free', 'locked', 'booked', 'blocked', 'looking'] as const
-    return html`<div class="tools">
+    return html`<section class="tools" aria-label=${words.tools}>
       <div class="days">
         <button class="square turns" aria-label=${words.previousDay} title=${words.previousDay} @click=${() => link.turnDay(-1)}>${icons.before}</button>
         <label class="date">
@@ -275,7 +276,7 @@ export class StaffBoard extends LitElement {
       <ul class="tally">
         ${kinds.map(kind => html`<li class=${kind}><i></i>${words[kind]} <b>${formats.number(tally[kind])}</b></li>`)}
       </ul>
-    </div>`
+    </section>`
   }
 
   #grid(link: StaffLink, formats: Formats): TemplateResult {
@@ -322,9 +323,14 @@ export class StaffBoard extends LitElement {
     const cells = [...this.#state.selected].flatMap((slot): readonly Cell[] | Cell => shown.find(slot) ?? [])
     const chosen = able(this.#state, shown)
     return chosenTemplate(
-      { cells, ...chosen },
+      { cells, ...chosen, last: lastOf(link.feed.entries, cells) },
       this.#state.busy,
-      { formats, nameOf: id => nameOf(link, id), leftMs: endsAt => link.leftMs(endsAt) },
+      {
+        formats,
+        nameOf: id => nameOf(link, id),
+        leftMs: endsAt => link.leftMs(endsAt),
+        whatOf: entry => this.#whatOf(entry, link, formats)
+      },
       {
         close: () => this.#dispatch({ type: 'close' }),
         open: () => this.#dispatch({ type: 'open' }),
@@ -361,6 +367,10 @@ export class StaffBoard extends LitElement {
     return slotsInWords(slots, link, formats)
   }
 }
+
+/** What was done last to the only slot that is selected, as far as the feed goes back. */
+const lastOf = (entries: readonly AuditEntryView[], cells: readonly Cell[]): AuditEntryView | undefined =>
+  cells.length === 1 ? entries.find(({ slots }) => slots.includes(cells[0]!.slot)) : undefined
 
 const nameOf = (link: StaffLink, resource: string): string =>
   link.calendar?.resources.find(({ id }) => id === resource)?.name ?? resource

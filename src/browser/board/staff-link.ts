@@ -97,10 +97,6 @@ export class StaffLink {
     return service === 'degraded' ? 'degraded' : 'live'
   }
 
-  get role(): string {
-    return this.#client.session?.role ?? ''
-  }
-
   nowMs(): number {
     return this.#client.serverNow()
   }
@@ -113,7 +109,6 @@ export class StaffLink {
     return this.zone.at(this.nowMs()).date
   }
 
-  /** False: there is no connection now, and the next one will ask. */
   reconnectNow(): void {
     this.#client.reconnectNow()
   }

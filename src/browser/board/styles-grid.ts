@@ -54,6 +54,12 @@ export const gridStyles = css`
     font-variant-numeric: tabular-nums;
     white-space: nowrap;
   }
+  .head {
+    margin-inline: 2px;
+  }
+  .close .head {
+    margin-inline: 1px;
+  }
   .head.now {
     color: var(--sl-accent);
     font-weight: 650;

@@ -319,16 +319,16 @@ export const styles = css`
   }
 
   /* below */
-  main {
+  .below {
     flex: 1;
     min-height: 0;
     display: grid;
     grid-template-columns: minmax(0, 1fr) 21rem;
   }
-  .stage {
+  .below main {
     min-height: 0;
     min-width: 0;
-    padding: 14px 0 14px 18px;
+    padding-block: 14px;
     padding-inline: 18px 0;
   }
   aside {
@@ -571,10 +571,10 @@ export const styles = css`
       margin-inline-start: 0;
       gap: 4px 12px;
     }
-    main {
+    .below {
       display: block;
     }
-    .stage {
+    .below main {
       height: 65dvh;
       padding: 12px 12px 0;
     }

@@ -7,6 +7,7 @@ import type { Cell } from './grid-model.js'
 
 export const words = {
   title: 'Staff board',
+  tools: 'Day and filter',
   signInLead: 'See what is being looked at, held and booked, while it happens.',
   token: 'Staff token',
   tokenHelp: 'Whoever runs slotlock makes one with:',

@@ -118,11 +118,20 @@ t.test('a token is tried before anything is shown, and why it failed is said', a
   t.equal(ended.state.selected.size, 0)
 })
 
-t.test('another day keeps the cursor inside and forgets what was selected', async t => {
+t.test('another day keeps the cursor inside and forgets what is not there any more', async t => {
   const { state } = after(choose(1, 3, 'one'))
-  const smaller = reduce(state, { type: 'shown' }, { ...shown, rows: 1, columns: 2 }).state
+  const smaller = reduce(
+    state,
+    { type: 'shown' },
+    { ...shown, rows: 1, columns: 2, find: () => undefined }
+  ).state
   t.strictSame(smaller.at, { row: 0, column: 1 })
   t.equal(smaller.selected.size, 0)
+  t.equal(
+    reduce(state, { type: 'shown' }, shown).state.selected.size,
+    1,
+    'what is still there stays selected'
+  )
   const none = reduce(state, { type: 'shown' }, { ...shown, rows: 0, columns: 0 }).state
   t.strictSame(none.at, { row: 0, column: 0 })
 })

@@ -52,7 +52,7 @@ t.test('a change costs its row, not the board', async t => {
 
   await browser.startTracing(board.page, { categories: ['devtools.timeline', 'toplevel'] })
   await board.page.evaluate(`new Promise(resolve => {
-    document.documentElement.lang = 'de'
+    document.querySelector('staff-board').lang = 'de'
     document.querySelector('staff-board').requestUpdate()
     requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 500)))
   })`)
