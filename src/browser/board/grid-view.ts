@@ -24,6 +24,8 @@ export interface GridShown {
 }
 
 export interface GridEvents {
+  /** Where the cursor is now; the one that was drawn may be a key press older. */
+  at(): Place
   choose(at: Place, how: 'one' | 'toggle' | 'range'): void
   move(at: Place): void
   act(at: Place): void
@@ -115,17 +117,18 @@ function cellTemplate(
 }
 
 function onKey(event: KeyboardEvent, shown: GridShown, events: GridEvents): void {
-  const { state, rows, columns } = shown
+  const { rows, columns } = shown
+  const at = events.at()
   const grid = event.currentTarget as HTMLElement
   const control = event.ctrlKey || event.metaKey
   const rtl = getComputedStyle(grid).direction === 'rtl'
   const size = { rows: rows.length, columns: columns.length, cell: () => undefined, find: () => undefined }
-  const next = keyed(state.at, { key: event.key, control, rtl }, size)
+  const next = keyed(at, { key: event.key, control, rtl }, size)
   if (next !== undefined) {
     if (event.shiftKey) events.choose(next, 'range')
     else events.move(next)
-  } else if (event.key === ' ') events.choose(state.at, event.shiftKey ? 'range' : 'toggle')
-  else if (event.key === 'Enter') events.act(state.at)
+  } else if (event.key === ' ') events.choose(at, event.shiftKey ? 'range' : 'toggle')
+  else if (event.key === 'Enter') events.act(at)
   else if (event.key === 'Escape') events.clear()
   else return
   event.preventDefault()

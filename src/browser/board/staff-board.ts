@@ -298,6 +298,7 @@ export class StaffBoard extends LitElement {
           leftMs: endsAt => link.leftMs(endsAt)
         },
         {
+          at: () => this.#state.at,
           choose: (at, how) => void this.#moveFocus({ type: 'choose', at, how }),
           move: at => void this.#moveFocus({ type: 'move', at }),
           act: at => this.#act(at),

@@ -19,7 +19,7 @@ export const gridStyles = css`
   }
   .scroller.close {
     --row: 27px;
-    --cell: 62px;
+    --cell: 78px;
     --name: 9rem;
     --cell-size: 11.5px;
   }
@@ -98,6 +98,7 @@ export const gridStyles = css`
     border-radius: 6px;
     font-size: var(--cell-size);
     font-variant-numeric: tabular-nums;
+    white-space: nowrap;
     color: var(--sl-muted);
     background: var(--cell-ground, var(--sl-surface));
     border: 1px solid var(--cell-line, transparent);
@@ -144,7 +145,7 @@ export const gridStyles = css`
     color: var(--sl-warn);
   }
   .tag {
-    font-weight: 650;
+    font-weight: 600;
   }
   .left {
     font-weight: 450;

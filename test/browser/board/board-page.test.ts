@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import t from 'tap'
 import { Screen } from '../../helpers/chromium.js'
@@ -10,7 +11,7 @@ import { StaffScreen } from './staff-screen.js'
 
 t.setTimeout(280_000)
 
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)
 const rooms = 24
@@ -18,7 +19,7 @@ const roomSlot = (room: number, index: number): string =>
   `room-${room}/${new Date(Date.parse(`${tomorrow}T08:00Z`) + index * 1_800_000).toISOString().slice(0, 16)}Z`
 
 async function axeFinds(screen: StaffScreen): Promise<string[]> {
-  await screen.page.addScriptTag({ path: axe })
+  await screen.page.evaluate(axe)
   const { violations, passes } = (await screen.page.evaluate(
     `axe.run(document, { runOnly: ${JSON.stringify(rules)} })`
   )) as { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[]; passes: unknown[] }
@@ -56,16 +57,20 @@ t.test('the staff board', async t => {
     slots: readonly string[],
     calendar = 'wing',
     ttlMs = 600_000
-  ) => {
-    const response = await fetch(`${world.b.url}/v1/calendars/${calendar}/locks`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${who.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ slots, ttlMs })
-    })
-    if (!response.ok) throw new Error(await response.text())
-    return ((await response.json()) as { lock: { id: string } }).lock.id
+  ): Promise<string> => {
+    for (;;) {
+      const response = await fetch(`${world.b.url}/v1/calendars/${calendar}/locks`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${who.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ slots, ttlMs })
+      })
+      const answer = (await response.json()) as { lock: { id: string }; code?: string }
+      if (response.ok) return answer.lock.id
+      // a database that has no room at the moment is asked again
+      if (answer.code !== 'BUSY') throw new Error(`no lock: ${answer.code}`)
+    }
   }
-  const release = (who: { token: string }, id: string): Promise<unknown> =>
+  const release = (who: { token: string }, id: string): Promise<Response> =>
     fetch(`${world.b.url}/v1/locks/${id}`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${who.token}` }
@@ -299,7 +304,7 @@ t.test('the staff board', async t => {
       return `room-${index % rooms}/${new Date(startMs).toISOString().slice(0, 16)}Z`
     }
     const board = await watching('hall')
-    const visitors = await Promise.all(Array.from({ length: 20 }, visitor))
+    const visitors = await Promise.all(Array.from({ length: 10 }, visitor))
     const locks: [{ token: string }, string][] = []
     await Promise.all(
       visitors.map(async (who, nth) => {
@@ -309,7 +314,7 @@ t.test('the staff board', async t => {
     )
     const held = (): Promise<number> => board.cells('locked').count()
     await until('all five hundred are shown', async () => (await held()) === 500)
-    await Promise.all(locks.slice(0, 120).map(([who, id]) => release(who, id)))
+    for (const [who, id] of locks.slice(0, 120)) while ((await release(who, id)).status === 503);
     await until('those that were given back are gone', async () => (await held()) === 380)
     const { locks: live } = (await practice.ask('GET', '/v1/staff/locks?calendar=hall', 'staff')) as {
       locks: { slots: string[]; by: string }[]
