@@ -61,9 +61,10 @@ export async function openStore(
   { clock, random }: Surroundings,
   stats: SqlStats
 ): Promise<SqlLockStore> {
+  const auditRetentionMs = config.auditRetentionDays * 86_400_000
   if (config.mysqlUrl === undefined) {
     await makeDataFolder(config.data)
-    const store = await openSqliteStore(join(config.data, 'slotlock.db'), { clock, stats })
+    const store = await openSqliteStore(join(config.data, 'slotlock.db'), { clock, stats, auditRetentionMs })
     await store.migrate()
     return store
   }
@@ -71,6 +72,7 @@ export async function openStore(
     clock,
     random,
     stats,
+    auditRetentionMs,
     connectionsMax: config.mysqlConnectionsMax,
     tls: mysqlTlsOf(config)
   })
@@ -178,6 +180,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     },
     handlers: service.handlers,
     feed: service.feed,
+    staffDesk: service.staffDesk,
     monitor: service.monitor,
     tokens: await tokensOf(config, clock),
     metrics,

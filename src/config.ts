@@ -104,6 +104,7 @@ function configOf(values: Values): Config {
       locksPerSessionMax: values.LOCKS_PER_SESSION_MAX,
       lockedSlotsPerSessionMax: values.LOCKED_SLOTS_PER_SESSION_MAX
     }),
+    auditRetentionDays: values.AUDIT_RETENTION_DAYS,
     sessionsPerMinuteMax: values.RATE_SESSIONS_PER_MINUTE_MAX,
     requestsPerMinuteMax: values.RATE_REQUESTS_PER_MINUTE_MAX,
     messagesPerSecondMax: values.RATE_MESSAGES_PER_SECOND_MAX,

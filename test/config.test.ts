@@ -55,6 +55,7 @@ t.test(
       redisKeyPrefix: 'slotlock:',
       logLevel: 'info',
       limits: defaultLimits,
+      auditRetentionDays: 90,
       sessionsPerMinuteMax: 3_000,
       requestsPerMinuteMax: 30_000,
       messagesPerSecondMax: 50,
@@ -103,6 +104,7 @@ t.test('every variable arrives where it belongs', async t => {
       SLOTS_PER_LOCK_MAX: '6',
       LOCKS_PER_SESSION_MAX: '7',
       LOCKED_SLOTS_PER_SESSION_MAX: '8',
+      AUDIT_RETENTION_DAYS: '30',
       RATE_SESSIONS_PER_MINUTE_MAX: '9',
       RATE_REQUESTS_PER_MINUTE_MAX: '10',
       RATE_MESSAGES_PER_SECOND_MAX: '11',
@@ -143,6 +145,7 @@ t.test('every variable arrives where it belongs', async t => {
         locksPerSessionMax: 7,
         lockedSlotsPerSessionMax: 8
       },
+      auditRetentionDays: 30,
       sessionsPerMinuteMax: 9,
       requestsPerMinuteMax: 10,
       messagesPerSecondMax: 11,

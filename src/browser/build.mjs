@@ -47,6 +47,14 @@ const modules = {
 }
 await build({ ...shared, entryPoints: modules, format: 'esm' })
 
+/** The staff's page is our own, so its script is a module. */
+await build({
+  ...shared,
+  entryPoints: { 'board/staff-board': 'src/browser/board/define.ts' },
+  format: 'esm',
+  sourcemap: false
+})
+
 /** For a script tag, with `type="module"` and without. */
 const scripts = {
   'widget/slot-picker': 'src/browser/widget/define.ts'
@@ -66,9 +74,10 @@ for (const name of [...Object.keys(modules), ...Object.keys(scripts)]) {
 }
 
 cpSync('src/browser/demo', 'dist/demo', { recursive: true })
+for (const file of ['index.html', 'staff.css']) cpSync(`src/browser/board/${file}`, `dist/board/${file}`)
 
 // Once here instead of with every request.
-for (const file of ['client/index.js', 'widget/slot-picker.js']) {
+for (const file of ['client/index.js', 'widget/slot-picker.js', 'board/staff-board.js']) {
   const text = readFileSync(`dist/${file}`)
   writeFileSync(`dist/${file}.br`, brotliCompressSync(text))
   writeFileSync(`dist/${file}.gz`, gzipSync(text, { level: 9 }))

@@ -29,6 +29,8 @@ export const rangeDaysMax = 62
 /** A session's token and a request's id are honoured for so long. */
 export const sessionTtlMs = 86_400_000
 export const requestIdTtlMs = 86_400_000
+/** The audit trail is kept for so long unless a setting says otherwise. */
+export const auditRetentionDays = 90
 /** The holder is warned so long before the end. */
 export const expiringWarningMs = 60_000
 /** A hover that went to the database because Redis was out is forgotten after so long at the latest. */

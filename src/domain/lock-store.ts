@@ -1,3 +1,4 @@
+import type { Actor, AuditCursor, AuditEntry } from './audit.js'
 import type { CalendarDefinition } from './calendar.js'
 import type { BookingId, CalendarId, LockId, SessionId, SlotId } from './ids.js'
 import type { BookingRecord, Customer, LockRecord } from './lock.js'
@@ -18,6 +19,8 @@ import type { Selection, SlotRow } from './slot.js'
  *  6. A method returns only after commit. A method that throws StoreUnavailable or StoreBusy changed nothing; one
  *     that throws OutcomeUnknown may have changed everything or nothing, now or until the deadline.
  *  7. Every change gives all its slots the same version, greater than any they had.
+ *  8. Every change leaves one entry per lock, booking or blocking in the audit trail, in the same transaction; what changes
+ *     nothing leaves none.
  *
  * Slot lists are sorted and without doubles; the caller sees to it.
  */
@@ -46,22 +49,22 @@ export interface LockStore {
   extend(request: ExtendRequest): Promise<ExtendOutcome>
 
   /** Gives the slots back. Releasing one's own lock that is over already is a success and changes nothing. */
-  release(request: { lock: LockId; owner: SessionId }): Promise<EndOutcome>
+  release(request: ReleaseRequest): Promise<EndOutcome>
 
   /** Staff end somebody's lock. A lock that is over already stays as it is. */
-  revoke(request: { lock: LockId; reason: string }): Promise<EndOutcome>
+  revoke(request: RevokeRequest): Promise<EndOutcome>
 
   /** Turns a lock into a booking, once, in one transaction that checks that the lock lives. */
   book(request: BookRequest): Promise<BookOutcome>
 
   /** Frees the slots of a booking. `owner` absent: staff. A booking cancelled before is a success. */
-  cancel(request: { booking: BookingId; owner?: SessionId }): Promise<CancelOutcome>
+  cancel(request: CancelRequest): Promise<CancelOutcome>
 
   /**
    * Closes slots that are free (`block`) or opens blocked ones (`unblock`); others stay as they are. `rows` are all of
    * them as they are then, `changed` names those that this call changed. Too late: StoreBusy.
    */
-  setBlocked(request: { calendar: CalendarId; slots: SlotId[]; blocked: boolean }): Promise<BlockOutcome>
+  setBlocked(request: BlockRequest): Promise<BlockOutcome>
 
   /**
    * Frees what has expired, at most `locksMax` locks. Each is freed under its own id, so a slot that somebody took
@@ -101,6 +104,23 @@ export interface LockStore {
     toMs: number
   ): Promise<{ rows: SlotRow[]; nowMs: number }>
 
+  /**
+   * The audit trail of a calendar, of [fromMs, toMs), newest first; `before`: where the last page ended. Complete for what is
+   * older than three seconds.
+   */
+  readAudit(of: AuditQuery): Promise<AuditEntry[]>
+
+  /**
+   * What came to the audit trail since (and at) `sinceMs` of the database's clock, oldest first, but for the entries that are
+   * `known`, with the locks that they speak of as they are now. `reachedMs`: up to there it is read; `full`: and there is more.
+   */
+  readAuditSince(of: {
+    calendar: CalendarId
+    sinceMs: number
+    entriesMax: number
+    known: ReadonlySet<number>
+  }): Promise<{ entries: AuditEntry[]; locks: LockRecord[]; reachedMs: number; full: boolean }>
+
   putCalendar(definition: CalendarDefinition): Promise<void>
   readCalendar(calendar: CalendarId): Promise<CalendarDefinition | undefined>
   listCalendars(): Promise<CalendarDefinition[]>
@@ -110,10 +130,47 @@ export interface LockStore {
   readSelections(calendar: CalendarId): Promise<Selection[]>
   readSelectionChanges(sinceMs: number, rowsMax: number): Promise<{ selections: Selection[]; nowMs: number }>
 
-  /** Deletes what nobody can ask for any more (ended locks after `requestIdTtlMs`, dead hovers); at most `rowsMax` of each. */
+  /**
+   * Deletes what nobody can ask for any more (ended locks after `requestIdTtlMs`, dead hovers, the audit trail after its
+   * retention); at most `rowsMax` of each.
+   */
   purge(rowsMax: number): Promise<{ deleted: number }>
 
   close(): Promise<void>
+}
+
+/** In every request, `by` is who asks, for the audit trail; absent: the owner as a visitor, or else staff. */
+export interface ReleaseRequest {
+  lock: LockId
+  owner: SessionId
+  by?: Actor | undefined
+}
+
+export interface RevokeRequest {
+  lock: LockId
+  reason: string
+  by?: Actor | undefined
+}
+
+export interface CancelRequest {
+  booking: BookingId
+  owner?: SessionId | undefined
+  by?: Actor | undefined
+}
+
+export interface BlockRequest {
+  calendar: CalendarId
+  slots: SlotId[]
+  blocked: boolean
+  by?: Actor | undefined
+}
+
+export interface AuditQuery {
+  calendar: CalendarId
+  fromMs: number
+  toMs: number
+  before?: AuditCursor | undefined
+  entriesMax: number
 }
 
 export interface BlockOutcome {
@@ -143,6 +200,7 @@ export interface GrantRequest {
   lockedSlotsMax: number
   address?: string | undefined
   userAgent?: string | undefined
+  by?: Actor | undefined
 }
 
 export type GrantOutcome =
@@ -164,6 +222,7 @@ export interface ExtendRequest {
   owner: SessionId
   ttlMs: number
   lockLifeMaxMs: number
+  by?: Actor | undefined
 }
 
 export type ExtendOutcome =
@@ -188,6 +247,7 @@ export interface BookRequest {
   customer: Customer
   meta?: unknown
   ifStillFree: boolean
+  by?: Actor | undefined
 }
 
 export type BookOutcome =

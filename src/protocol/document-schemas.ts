@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox'
 import {
+  AuditEntrySchema,
   BookingSchema,
   CalendarDefinitionSchema,
   CalendarSummarySchema,
@@ -25,6 +26,7 @@ const named: Record<string, TSchema> = {
   Selection: SelectionSchema,
   Lock: LockSchema,
   StaffLock: StaffLockSchema,
+  AuditEntry: AuditEntrySchema,
   Customer: CustomerSchema,
   Booking: BookingSchema,
   CalendarDefinition: CalendarDefinitionSchema,

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import {
+  AuditEntrySchema,
   CalendarIdSchema,
   EpochMs,
   ErrorSchema,
@@ -7,7 +8,8 @@ import {
   SelectionSchema,
   ServiceStatusSchema,
   SessionSchema,
-  SlotStateSchema
+  SlotStateSchema,
+  StaffLockSchema
 } from './schemas.js'
 
 /** What travels over the WebSocket beside the operations: the handshake, answers and pushes. */
@@ -28,6 +30,11 @@ export const connectionMessages = {
   },
   unwatch: {
     summary: 'No more pushes about a calendar',
+    params: Type.Object({ calendar: CalendarIdSchema }),
+    result: Type.Object({ unwatched: Type.Literal(true) })
+  },
+  'staff-unwatch': {
+    summary: 'No more staff pushes about a calendar',
     params: Type.Object({ calendar: CalendarIdSchema }),
     result: Type.Object({ unwatched: Type.Literal(true) })
   },
@@ -65,6 +72,16 @@ export const pushes = {
     reason: Type.Optional(Type.String()),
     expiring: Type.Optional(Type.Boolean({ description: 'a warning: it ends in less than a minute' }))
   }),
+  staff: Type.Object(
+    {
+      type: Type.Literal('staff'),
+      calendar: CalendarIdSchema,
+      locks: Type.Array(StaffLockSchema, { description: 'new or changed, and live' }),
+      ended: Type.Array(Type.String(), { description: 'ids of locks that live no more' }),
+      feed: Type.Array(AuditEntrySchema, { description: 'what happened, oldest first; an id may come twice' })
+    },
+    { description: 'what changed since the answer to staff-watch, or since the last of these; in order' }
+  ),
   service: Type.Object({ type: Type.Literal('service'), status: ServiceStatusSchema }),
   session: Type.Object(
     { type: Type.Literal('session'), token: Type.String(), expiresAt: EpochMs },

@@ -1,6 +1,8 @@
 import Type, { type Static, type TSchema } from 'typebox'
+import { auditPageMax } from '../domain/audit.js'
 import type { ErrorCode } from './codes.js'
 import {
+  AuditEntrySchema,
   BookingSchema,
   CalendarDefinitionSchema,
   CalendarIdSchema,
@@ -224,9 +226,35 @@ export const operations = {
   staffLocks: define({
     summary: 'The live locks of a calendar, with who has them',
     access: 'staff',
+    ws: 'staff-watch',
     http: { method: 'GET', path: '/v1/staff/locks', status: 200 },
     params: Type.Object({ calendar: CalendarIdSchema }),
     result: Type.Object({ locks: Type.Array(StaffLockSchema), selections: Type.Array(SelectionSchema) }),
+    errors: ['INVALID_REQUEST', 'CALENDAR_NOT_FOUND', 'STORE_UNAVAILABLE']
+  }),
+  readAudit: define({
+    summary: 'The audit trail: who locked, extended, released, lost, booked, revoked, closed what and when',
+    access: 'staff',
+    http: { method: 'GET', path: '/v1/staff/audit', status: 200 },
+    params: Type.Object({
+      calendar: CalendarIdSchema,
+      from: Type.Optional(DateSchema),
+      to: Type.Optional(DateSchema),
+      cursor: Type.Optional(
+        Type.String({ maxLength: 64, description: 'of the last page; absent: the newest entries' })
+      ),
+      limit: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: auditPageMax, description: 'entries of a page; 100 by default' })
+      )
+    }),
+    result: Type.Object({
+      entries: Type.Array(AuditEntrySchema, {
+        description: 'newest first; complete for what is older than three seconds'
+      }),
+      cursor: Type.Optional(
+        Type.String({ description: 'for the page of what is older; absent: there is none' })
+      )
+    }),
     errors: ['INVALID_REQUEST', 'CALENDAR_NOT_FOUND', 'STORE_UNAVAILABLE']
   }),
   revoke: define({

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { auditTypes } from '../domain/audit.js'
 import { DATE_PATTERN, NAME_PATTERN, OPAQUE_ID_PATTERN, SLOT_PATTERN } from '../domain/ids.js'
 import { type ErrorCode, errorCodes } from './codes.js'
 
@@ -80,6 +81,30 @@ export const StaffLockSchema = Type.Object({
   userAgent: Type.Optional(Type.String())
 })
 export type StaffLockView = Static<typeof StaffLockSchema>
+
+export const AuditEntrySchema = Type.Object({
+  id: Type.Integer({ minimum: 0, description: 'grows with time; the same entry told twice has the same' }),
+  type: words(auditTypes, 'what happened; expired: the time of a lock ran out'),
+  at: EpochMs,
+  calendar: CalendarIdSchema,
+  slots: Type.Array(SlotIdSchema),
+  actor: Type.Object(
+    {
+      role: words(['visitor', 'staff', 'admin', 'host', 'slotlock'], 'slotlock: the service itself'),
+      session: Type.Optional(Type.String()),
+      address: Type.Optional(Type.String({ description: 'of staff and admins' }))
+    },
+    { description: 'who did it' }
+  ),
+  session: Type.Optional(Type.String({ description: 'whose lock or booking it is' })),
+  by: Type.Optional(TagSchema),
+  lock: Type.Optional(Type.String()),
+  booking: Type.Optional(Type.String()),
+  fence: Type.Optional(Type.Integer()),
+  expiresAt: Type.Optional(EpochMs),
+  reason: Type.Optional(Type.String({ description: 'why staff ended the lock' }))
+})
+export type AuditEntryView = Static<typeof AuditEntrySchema>
 
 export const CustomerSchema = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 200 }),
@@ -223,6 +248,9 @@ export const SessionSchema = Type.Object({
   limits: LimitsSchema,
   service: ServiceStatusSchema,
   resumed: Type.Boolean({ description: 'false: this is a new session, whatever token was sent' }),
-  role: words(['visitor', 'staff', 'admin', 'host'], 'what the token allows')
+  role: words(['visitor', 'staff', 'admin', 'host'], 'what the token allows'),
+  calendars: Type.Optional(
+    Type.Array(CalendarIdSchema, { description: 'the only ones that the token is good for; absent: all' })
+  )
 })
 export type SessionView = Static<typeof SessionSchema>

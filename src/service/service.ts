@@ -21,6 +21,7 @@ import { Hovers } from './live/hovers.js'
 import { CalendarDirectory } from './reading/calendars.js'
 import { ChangesReader } from './reading/changes.js'
 import { SlotReader } from './reading/reading.js'
+import { StaffDesk } from './reading/staff-desk.js'
 import { realTimers, type Timers } from './tools/timers.js'
 import { ExpiryWarnings } from './upkeep/expiring.js'
 import { Purge } from './upkeep/purge.js'
@@ -53,6 +54,7 @@ export interface ServiceParts {
 export interface Service {
   handlers: Handlers
   feed: LiveFeed
+  staffDesk: StaffDesk
   monitor: ServiceMonitor
   lane: Lane | undefined
   /** undefined: there is no Redis to share counts through. */
@@ -128,7 +130,13 @@ export function createService(parts: ServiceParts): Service {
     if (event.kind === 'calendar') calendars.forget(event.calendar)
   })
 
-  const staff = { store, calendars, gate, announcer, tagOf, limits }
+  const staffDesk = new StaffDesk({
+    store,
+    calendars,
+    limits,
+    tagOf,
+    selections: calendar => hovers.live(calendar)
+  })
   return {
     handlers: {
       ...lockingHandlers({
@@ -142,13 +150,15 @@ export function createService(parts: ServiceParts): Service {
         randomBytes
       }),
       ...bookingHandlers({ store, gate, announcer, randomBytes }),
-      ...staffHandlers({ ...staff, selections: calendar => hovers.live(calendar) }),
+      ...staffHandlers({ store, calendars, gate, announcer, tagOf }),
+      ...staffDesk.handlers(),
       ...calendarHandlers({ store, calendars, announcer }),
       ...reader.handlers(),
       ...changes.handlers(),
       ...selecting.handlers()
     },
     feed,
+    staffDesk,
     monitor,
     lane,
     sharedCounts,

@@ -31,6 +31,7 @@ export interface Config {
   readonly redisKeyPrefix: string
   readonly logLevel: LogLevel
   readonly limits: Readonly<Limits>
+  readonly auditRetentionDays: number
   /** Rate limits; 0 is off. */
   readonly sessionsPerMinuteMax: number
   readonly requestsPerMinuteMax: number

@@ -1,4 +1,10 @@
-import { defaultLimits, type Limits, requestIdTtlMs, selectionRowTtlMaxMs } from '../domain/limits.js'
+import {
+  auditRetentionDays,
+  defaultLimits,
+  type Limits,
+  requestIdTtlMs,
+  selectionRowTtlMaxMs
+} from '../domain/limits.js'
 import {
   addressList,
   type Kind,
@@ -212,6 +218,12 @@ export const settings = {
     1,
     locksPerSessionBound * slotsPerLockBound,
     'locked slots of one session'
+  ),
+  AUDIT_RETENTION_DAYS: setting(
+    wholeNumber(1, 36_500),
+    auditRetentionDays,
+    'days that the audit trail is kept',
+    c => c.auditRetentionDays
   ),
   RATE_SESSIONS_PER_MINUTE_MAX: setting(
     wholeNumber(0, rateBound),

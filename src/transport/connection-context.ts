@@ -2,18 +2,19 @@ import type { Clock } from '../domain/clock.js'
 import type { CalendarId } from '../domain/ids.js'
 import type { Caller } from '../service/callers/caller.js'
 import type { BugLog, Dispatcher } from './dispatch.js'
-import type { Hub, Member } from './hub.js'
+import type { Hub } from './hub.js'
 import type { RateLimiter } from './limits.js'
 import type { Metrics } from './metrics.js'
 import type { Outbox } from './outbox.js'
 import type { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
+import type { StaffHub, StaffMember } from './staff-hub.js'
 
 /** See connection.ts, which tells what is true in each. */
 export type ConnectionState = 'GREETING' | 'OPENING' | 'OPEN' | 'LEAVING' | 'GONE'
 
 /** A connection, as the other connections and the shared timer see it. */
-export interface Peer extends Member {
+export interface Peer extends StaffMember {
   readonly outbox: Outbox
   readonly state: ConnectionState
   hovers(calendar: CalendarId): boolean
@@ -26,6 +27,7 @@ export interface ConnectionContext {
   settings: TransportSettings
   dispatcher: Dispatcher
   hub: Hub<Peer>
+  staffHub: StaffHub<Peer>
   sessions: Sessions
   sessionLimiter: RateLimiter
   clock: Clock

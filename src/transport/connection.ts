@@ -18,12 +18,13 @@ import {
 import { operationsByMessage, type ServedOperation } from './dispatch.js'
 import { textFrame, writeFrame } from './frame.js'
 import { greet } from './greeting.js'
-import { Interests, interestOf } from './interests.js'
+import { interestOf } from './interests.js'
 import { MessageLimit } from './limits.js'
 import { type Message, readMessage } from './message.js'
 import { type Changes, Outbox, type OutboxBound, type OutboxOwner } from './outbox.js'
 import { internal, invalidFields, wireErrorOf } from './problem.js'
 import { inFlightPerConnectionMax } from './settings.js'
+import { Subscriptions } from './subscriptions.js'
 
 const closeReasonBytesMax = 123
 
@@ -50,7 +51,7 @@ const closeReasonBytesMax = 123
  */
 export class Connection implements Peer, OutboxOwner {
   readonly outbox: Outbox
-  readonly #interests = new Interests()
+  readonly #subscriptions: Subscriptions
   #state: ConnectionState = 'GREETING'
   #claims: Claims | undefined
   #caller: Caller | undefined
@@ -79,6 +80,7 @@ export class Connection implements Peer, OutboxOwner {
     this.#userAgent = from.userAgent
     this.#openedMs = context.clock.monotonic()
     this.outbox = new Outbox(socket, stream, this)
+    this.#subscriptions = new Subscriptions(this, context)
   }
 
   get address(): string {
@@ -90,7 +92,7 @@ export class Connection implements Peer, OutboxOwner {
   }
 
   hovers(calendar: CalendarId): boolean {
-    return this.#interests.hovers(calendar)
+    return this.#subscriptions.hovers(calendar)
   }
 
   // --- what comes in
@@ -197,8 +199,8 @@ export class Connection implements Peer, OutboxOwner {
       this.#answer(id, { serverTime: this.#context.clock.now() })
       return
     }
-    if (type === 'unwatch') {
-      this.#unwatch(message)
+    if (type === 'unwatch' || type === 'staff-unwatch') {
+      this.#unwatch(message, type)
       return
     }
     const operation = operationsByMessage.get(type)
@@ -228,14 +230,14 @@ export class Connection implements Peer, OutboxOwner {
   }
 
   async #request(message: Message, operation: ServedOperation): Promise<void> {
-    const calendar = interestOf(operation, message.params, this.#claims?.calendars)
-    if (calendar !== undefined && !this.#beginInterest(operation, calendar)) {
+    const caller = this.#caller!
+    const calendar = interestOf(operation, message.params, caller)
+    if (calendar !== undefined && !this.#subscriptions.begin(operation, calendar)) {
       this.#refuse(message.id, tooManyCalendars)
       return
     }
     const requestId = this.#context.newRequestId()
     const { params } = message
-    const caller = this.#caller!
     const outcome = await this.#context.dispatcher.dispatch({
       operation,
       caller,
@@ -243,41 +245,23 @@ export class Connection implements Peer, OutboxOwner {
       face: 'ws',
       requestId
     })
-    if (calendar !== undefined) this.#endInterest(operation, calendar, params, outcome.ok)
     if (outcome.ok) {
       this.#answer(message.id, outcome.value)
     } else {
       this.#refuse(message.id, outcome.refusal, outcome.refusal.code === 'INTERNAL' ? requestId : undefined)
     }
+    if (calendar === undefined) return
+    const gone = this.#state === 'GONE'
+    this.#subscriptions.end(operation, calendar, { params, caller, ok: outcome.ok, gone })
   }
 
-  #beginInterest(operation: ServedOperation, calendar: CalendarId): boolean {
-    if (operation === 'select') return !this.#interests.hoversFull(calendar)
-    const begun = this.#interests.beginWatch(calendar)
-    if (begun === 'NEW') this.#context.hub.watch(this, calendar)
-    return begun !== 'FULL'
-  }
-
-  #endInterest(operation: ServedOperation, calendar: CalendarId, params: object, ok: boolean): void {
-    if (operation === 'readSlots') {
-      if (this.#interests.endWatch(calendar, ok) === 'ENDED') this.#context.hub.unwatch(this, calendar)
-      return
-    }
-    if (!ok) return
-    if ((params as { slot?: unknown }).slot === null) this.#interests.unhover(calendar)
-    // The client left while its hover was on the way: nobody else would take it back.
-    else if (this.#state === 'GONE') this.#context.dropHover(this.#caller!, calendar)
-    else this.#interests.hover(calendar)
-  }
-
-  #unwatch({ id, params }: Message): void {
-    const checked = check(connectionMessages.unwatch.params, params)
+  #unwatch({ id, params }: Message, type: 'unwatch' | 'staff-unwatch'): void {
+    const checked = check(connectionMessages[type].params, params)
     if (!checked.ok) {
       this.#refuse(id, invalidFields(checked.fields))
       return
     }
-    const calendar = checked.value.calendar as CalendarId
-    if (this.#interests.unwatch(calendar)) this.#context.hub.unwatch(this, calendar)
+    this.#subscriptions.unwatch(type, checked.value.calendar as CalendarId)
     this.#answer(id, { unwatched: true })
   }
 
@@ -377,18 +361,19 @@ export class Connection implements Peer, OutboxOwner {
   gone(): void {
     if (this.#state === 'GONE') return
     this.#state = 'GONE'
-    const { hub } = this.#context
-    for (const calendar of [...this.#interests.watched]) {
-      this.#interests.unwatch(calendar)
-      hub.unwatch(this, calendar)
-    }
-    if (this.#claims === undefined) return
-    hub.leave(this, this.#claims.session)
-    for (const calendar of this.#interests.hovered) {
-      // The same visitor may be hovering in another tab; a selection belongs to the session, not to the socket.
-      const elsewhere = [...hub.membersOf(this.#claims.session)].some(other => other.hovers(calendar))
-      if (!elsewhere) this.#context.dropHover(this.#caller!, calendar)
-    }
+    this.#subscriptions.drop(this.#caller)
+  }
+
+  // --- staff
+
+  staysStaff(): boolean {
+    if (this.#claims !== undefined && this.#claims.expiresAt > this.#context.clock.now()) return true
+    this.leave(closeCodes.done, 'the session is over', 0)
+    return false
+  }
+
+  missedTooMuch(): void {
+    this.leave(closeCodes.tooSlow, 'too slow to read', this.#context.reconnectInMs())
   }
 
   // --- outbox

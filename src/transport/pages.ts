@@ -17,6 +17,9 @@ const scriptS = 300
 
 const pages: readonly Page[] = [
   { url: '/', file: 'demo/index.html', maxAgeS: pageS },
+  { url: '/staff', file: 'board/index.html', maxAgeS: pageS },
+  { url: '/staff.css', file: 'board/staff.css', maxAgeS: pageS },
+  { url: '/staff-board.js', file: 'board/staff-board.js', maxAgeS: pageS },
   { url: '/demo.css', file: 'demo/demo.css', maxAgeS: pageS },
   { url: '/icon.svg', file: 'demo/icon.svg', maxAgeS: scriptS },
   { url: '/slot-picker.js', file: 'widget/slot-picker.js', maxAgeS: scriptS },

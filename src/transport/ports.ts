@@ -3,6 +3,7 @@ import type { Selection, SlotRow } from '../domain/slot.js'
 import type { LockView, SelectionView, ServiceStatus, SlotState } from '../protocol/schemas.js'
 import type { Tokens } from '../service/callers/tokens.js'
 import type { FeedEvent, LiveFeed } from '../service/live/feed.js'
+import type { StaffDesk } from '../service/reading/staff-desk.js'
 
 /** What the transport needs of the layers below it, as narrow as it needs it. */
 
@@ -10,6 +11,9 @@ export interface FeedSource extends Pick<LiveFeed, 'watch' | 'unwatch' | 'attach
   /** The listener is called on the event loop and must not throw; the answer ends that. */
   listen(listener: (event: FeedEvent) => void): () => void
 }
+
+/** What staff are told while they watch, read from the database. */
+export type StaffSource = Pick<StaffDesk, 'changesSince' | 'nowMs'>
 
 export type TokenSource = Pick<Tokens, 'openSession' | 'verify' | 'renewalDue' | 'renew'>
 

@@ -43,7 +43,7 @@ export class Sessions {
     return { token, claims: { ...claims, issuedAt: nowMs, expiresAt } }
   }
 
-  #view(token: string, { session, role, expiresAt }: Claims, resumed: boolean): SessionView {
+  #view(token: string, { session, role, calendars, expiresAt }: Claims, resumed: boolean): SessionView {
     return {
       session,
       token,
@@ -52,7 +52,8 @@ export class Sessions {
       limits: this.#limits,
       service: this.#status(),
       resumed,
-      role
+      role,
+      ...(calendars === undefined ? {} : { calendars: [...calendars] })
     }
   }
 }

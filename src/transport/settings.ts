@@ -48,6 +48,8 @@ export interface TransportTiming {
   helloWithinMs: number
   /** At most one `slots` message per calendar in this time; the first of a quiet calendar leaves at once. */
   tickMs: number
+  /** At most one `staff` message per calendar in this time, and one reading of the audit trail. */
+  staffTickMs: number
   /** A reader that has not caught up for so long is closed with 4008. */
   behindMaxMs: number
   /** How long ws waits for the other side's close frame before it drops the socket. */
@@ -59,6 +61,7 @@ export const defaultTiming: TransportTiming = {
   beatsPerPing: 20,
   helloWithinMs: 5_000,
   tickMs: 20,
+  staffTickMs: 200,
   behindMaxMs: 10_000,
   closeTimeoutMs: 3_000
 }

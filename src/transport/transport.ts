@@ -33,15 +33,17 @@ import type { Metrics } from './metrics.js'
 import { registerOperator } from './operator.js'
 import { Origins } from './origins.js'
 import { registerPages } from './pages.js'
-import type { FeedSource, StatusSource, TokenSource, Views } from './ports.js'
+import type { FeedSource, StaffSource, StatusSource, TokenSource, Views } from './ports.js'
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
+import { StaffHub } from './staff-hub.js'
 import { WebSocketGateway } from './websocket.js'
 
 export interface TransportDeps {
   settings: TransportSettings
   handlers: Handlers
   feed: FeedSource
+  staffDesk: StaffSource
   monitor: StatusSource
   tokens: TokenSource
   metrics: Metrics
@@ -111,6 +113,12 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     metrics,
     tickMs: settings.timing.tickMs
   })
+  const staffHub = new StaffHub<Peer>({
+    feed: deps.feed,
+    desk: deps.staffDesk,
+    metrics,
+    tickMs: settings.timing.staffTickMs
+  })
   const origins = new Origins(settings.origins)
   const newRequestId = (): string => randomUUID()
   const gateway = new WebSocketGateway(
@@ -118,6 +126,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
       settings,
       dispatcher,
       hub,
+      staffHub,
       sessions,
       sessionLimiter,
       clock,
@@ -197,6 +206,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     clearTimeout(cutOff)
     stopHearing()
     hub.close()
+    staffHub.close()
   })
   return app
 }

@@ -11,6 +11,7 @@ import { polling, reading } from './contract/reading.js'
 import { repeating, replacing } from './contract/repeating.js'
 import { sessions } from './contract/sessions.js'
 import { staff } from './contract/staff.js'
+import { staffWatching } from './contract/staff-watching.js'
 import { type Face, faces } from './visitor.js'
 
 /**
@@ -30,6 +31,7 @@ const subjects: [name: string, subject: Subject, only?: Face][] = [
   ['holding', holding],
   ['booking', booking],
   ['staff', staff],
+  ['staff watching', staffWatching, 'ws'],
   ['pushes', pushes, 'ws'],
   ['frames', frames]
 ]

@@ -261,6 +261,7 @@ async function startInstance(
     },
     handlers: service.handlers,
     feed: service.feed,
+    staffDesk: service.staffDesk,
     monitor: service.monitor,
     tokens: new Tokens([secret], clock),
     metrics,

@@ -29,6 +29,7 @@ import { FastPath } from '../../src/service/lane/fast-path.js'
 import type { Announcer } from '../../src/service/live/announcer.js'
 import { LiveFeed } from '../../src/service/live/feed.js'
 import { CalendarDirectory } from '../../src/service/reading/calendars.js'
+import { StaffDesk } from '../../src/service/reading/staff-desk.js'
 import { realTimers } from '../../src/service/tools/timers.js'
 import { openSqliteStore } from '../../src/stores/sql/open-sqlite.js'
 
@@ -149,6 +150,7 @@ export async function serviceWorld(
     ...lockingHandlers(deps),
     ...bookingHandlers(deps),
     ...staffHandlers(deps),
+    ...new StaffDesk(deps).handlers(),
     ...calendarHandlers(deps)
   }
   return { clock, store, deps, handlers, announcer, feed, seen, laneErrors, gate: ownGate, calendars, limits }

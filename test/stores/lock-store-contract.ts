@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { auditPromises } from './lock-store-audit.js'
 import { blockPromises, bookPromises, cancelPromises } from './lock-store-bookings.js'
 import { endPromises, sweepPromises } from './lock-store-ends.js'
 import type { Declare, Subject } from './lock-store-fixture.js'
@@ -24,6 +25,7 @@ export function lockStoreContract(t: Test, open: () => Promise<Subject>): void {
   sweepPromises(promise)
   readPromises(promise)
   keepingPromises(promise)
+  auditPromises(promise)
   instancePromises(promise)
   randomHistories(promise)
 }

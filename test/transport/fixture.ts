@@ -11,7 +11,7 @@ import { done, type Handlers, refuse } from '../../src/service/answers/refusal.j
 import { Tokens } from '../../src/service/callers/tokens.js'
 import type { FeedEvent } from '../../src/service/live/feed.js'
 import { Metrics } from '../../src/transport/metrics.js'
-import type { FeedSource, StatusSource } from '../../src/transport/ports.js'
+import type { FeedSource, StaffSource, StatusSource } from '../../src/transport/ports.js'
 import {
   defaultTiming,
   noLockLimits,
@@ -109,6 +109,7 @@ export const plainHandlers = (more: Partial<Handlers> = {}): Handlers => ({
   release: async () => done({ released: true }),
   cancelBooking: async () => done({ cancelled: true }),
   staffLocks: async () => done({ locks: [], selections: [] }),
+  readAudit: async () => done({ entries: [] }),
   revoke: async () => done({ revoked: true }),
   block: async () => done({ slots: [] }),
   unblock: async () => done({ slots: [] }),
@@ -141,6 +142,7 @@ export interface Scene {
   timing?: Partial<TransportTiming>
   logLevel?: string
   clock?: Clock
+  desk?: StaffSource
 }
 
 const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
@@ -148,7 +150,7 @@ const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.n
 /** A real server on a free loopback port; closed by the test's teardown. */
 export async function serve(
   t: { teardown(end: () => Promise<void>): void },
-  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug', clock = realClock }: Scene = {}
+  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug', clock = realClock, desk }: Scene = {}
 ): Promise<Served> {
   const secret = 'a secret that is long enough for a test'
   const tokens = new Tokens([secret], clock)
@@ -156,6 +158,10 @@ export async function serve(
   const feed = new ScriptedFeed()
   const monitor = new ScriptedMonitor()
   const metrics = new Metrics()
+  const staffDesk: StaffSource = desk ?? {
+    nowMs: () => Date.now(),
+    changesSince: async () => ({ locks: [], ended: [], feed: [], reachedMs: Date.now(), full: false })
+  }
   const app = await buildTransport({
     settings: {
       pagesFolder: resolve('dist'),
@@ -176,6 +182,7 @@ export async function serve(
     },
     handlers: plainHandlers(handlers),
     feed,
+    staffDesk,
     monitor,
     tokens,
     metrics,

@@ -201,4 +201,5 @@ export interface Answers {
   unblock: ResultOf<'unblock'>
   calendars: ResultOf<'listCalendars'>
   cancel: ResultOf<'cancelBooking'>
+  'staff-watch': ResultOf<'staffLocks'>
 }

@@ -1,8 +1,10 @@
+import type { AuditEntry } from '../../domain/audit.js'
 import type { CalendarId, SessionId, ViewerTag } from '../../domain/ids.js'
 import type { Limits } from '../../domain/limits.js'
 import type { BookingRecord, LockRecord, LockState } from '../../domain/lock.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
 import type {
+  AuditEntryView,
   BookingView,
   ConflictView,
   LockView,
@@ -72,6 +74,19 @@ export function staffLockView(
     since: lock.createdAt,
     ...(lock.address === undefined ? {} : { address: lock.address }),
     ...(lock.userAgent === undefined ? {} : { userAgent: lock.userAgent })
+  }
+}
+
+export function auditEntryView(entry: AuditEntry, tagOf: TagOf): AuditEntryView {
+  const { by, owner, ver: _, ...rest } = entry
+  return {
+    ...rest,
+    actor: {
+      role: by.role,
+      ...(by.session === undefined ? {} : { session: by.session }),
+      ...(by.address === undefined ? {} : { address: by.address })
+    },
+    ...(owner === undefined ? {} : { session: owner, by: tagOf(owner, entry.calendar) })
   }
 }
 

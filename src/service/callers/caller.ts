@@ -1,3 +1,4 @@
+import type { Actor } from '../../domain/audit.js'
 import type { CalendarId, SessionId } from '../../domain/ids.js'
 
 export type Role = 'visitor' | 'staff' | 'admin' | 'host'
@@ -15,3 +16,6 @@ export interface Caller {
   /** Aborted when nobody listens for the answer any more. Only for what may take long. */
   left?: AbortSignal | undefined
 }
+
+/** The caller, for the audit trail. */
+export const actorOf = ({ role, session, address }: Caller): Actor => ({ role, session, address })

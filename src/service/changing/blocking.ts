@@ -1,15 +1,12 @@
-import type { Grid } from '../../domain/grid.js'
-import { type CalendarId, parseCalendarId } from '../../domain/ids.js'
 import type { LockStore } from '../../domain/lock-store.js'
 import type { ParamsOf } from '../../protocol/operations.js'
 import type { SlotState } from '../../protocol/schemas.js'
-import { covers, notCovered } from '../answers/access.js'
 import { done, type Handlers, type Outcome } from '../answers/refusal.js'
-import { calendarNotFound } from '../answers/refusals.js'
 import { slotState, type TagOf } from '../answers/views.js'
-import type { Caller } from '../callers/caller.js'
+import { actorOf, type Caller } from '../callers/caller.js'
 import { type Announcer, announceChange } from '../live/announcer.js'
 import type { CalendarDirectory } from '../reading/calendars.js'
+import { coveredCalendar } from '../reading/covered-calendar.js'
 import type { Gate } from './gate.js'
 import { outsideOf, wantedSlots } from './wanted-slots.js'
 
@@ -42,7 +39,7 @@ export function blockingHandlers(deps: BlockingDeps): Pick<Handlers, 'block' | '
     if (outside !== undefined) return outside
 
     const { slots } = wanted.value
-    const { rows, changed } = await store.setBlocked({ calendar, slots, blocked })
+    const { rows, changed } = await store.setBlocked({ calendar, slots, blocked, by: actorOf(caller) })
     const own = new Set(changed)
     announceChange(
       deps,
@@ -67,17 +64,4 @@ export function blockingHandlers(deps: BlockingDeps): Pick<Handlers, 'block' | '
     block: (caller, params) => setBlocked(caller, params, true),
     unblock: (caller, params) => setBlocked(caller, params, false)
   }
-}
-
-/** A calendar that exists and that the caller's token covers. */
-export async function coveredCalendar(
-  caller: Caller,
-  calendars: CalendarDirectory,
-  name: string
-): Promise<Outcome<{ calendar: CalendarId; grid: Grid }>> {
-  const calendar = parseCalendarId(name)
-  if (calendar === undefined) return calendarNotFound(name)
-  if (!covers(caller, calendar)) return notCovered(calendar)
-  const grid = await calendars.find(calendar)
-  return grid === undefined ? calendarNotFound(name) : done({ calendar, grid })
 }

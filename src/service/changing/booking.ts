@@ -7,6 +7,7 @@ import { isStaffOf, sessionOf } from '../answers/access.js'
 import { done, type Handlers, invalid, type Outcome, refuse } from '../answers/refusal.js'
 import { bookingNotFound, busy, lockIsOver, lockNotFound } from '../answers/refusals.js'
 import { bookingView, conflictView } from '../answers/views.js'
+import { actorOf } from '../callers/caller.js'
 import { bookingIdOf, fingerprintOf, type RandomBytes } from '../callers/ids.js'
 import { type Announcer, announceChange } from '../live/announcer.js'
 import type { Gate } from './gate.js'
@@ -37,7 +38,8 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
         lock,
         owner: session.value,
         booking: bookingIdOf(session.value, requestId, randomBytes),
-        ...content.value
+        ...content.value,
+        by: actorOf(caller)
       }
       for (let retries = 0; ; retries++) {
         const outcome = await store.book(request)
@@ -84,9 +86,11 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
       if (booking === undefined || known === undefined) return bookingNotFound()
       const staff = isStaffOf(caller, known.calendar)
       if (!staff && caller.session === undefined) return bookingNotFound()
-      const outcome = await store.cancel(
-        staff || caller.session === undefined ? { booking } : { booking, owner: caller.session }
-      )
+      const outcome = await store.cancel({
+        booking,
+        owner: staff ? undefined : caller.session,
+        by: actorOf(caller)
+      })
       switch (outcome.status) {
         case 'CANCELLED':
           announceChange(deps, outcome.rows)

@@ -9,7 +9,7 @@ import { covers, notCovered, sessionOf } from '../answers/access.js'
 import { done, type Handlers, invalid, type Outcome, refuse } from '../answers/refusal.js'
 import { busy, calendarNotFound, lockIsOver, lockNotFound } from '../answers/refusals.js'
 import { conflictView, lockView, type TagOf } from '../answers/views.js'
-import type { Caller } from '../callers/caller.js'
+import { actorOf, type Caller } from '../callers/caller.js'
 import { fingerprintOf, lockIdOf, type RandomBytes } from '../callers/ids.js'
 import { type Announcer, announceChange } from '../live/announcer.js'
 import type { CalendarDirectory } from '../reading/calendars.js'
@@ -117,7 +117,8 @@ export function lockingHandlers(
         lock: id,
         owner: session.value,
         ttlMs: ttlMs.value,
-        lockLifeMaxMs: limits.lockLifeMaxMs
+        lockLifeMaxMs: limits.lockLifeMaxMs,
+        by: actorOf(caller)
       })
       switch (outcome.status) {
         case 'EXTENDED':
@@ -147,7 +148,7 @@ export function lockingHandlers(
       if (!session.ok) return session
       const id = parseLockId(params.lock)
       if (id === undefined) return lockNotFound()
-      const outcome = await store.release({ lock: id, owner: session.value })
+      const outcome = await store.release({ lock: id, owner: session.value, by: actorOf(caller) })
       switch (outcome.status) {
         case 'ENDED':
           announceChange(deps, outcome.rows, outcome.lock)
@@ -205,7 +206,8 @@ function lockRequest(
     locksMax: limits.locksPerSessionMax,
     lockedSlotsMax: limits.lockedSlotsPerSessionMax,
     address: caller.address,
-    userAgent: caller.userAgent
+    userAgent: caller.userAgent,
+    by: actorOf(caller)
   }
   return done({ request, wanted: wanted.value })
 }

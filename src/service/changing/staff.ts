@@ -1,49 +1,34 @@
-import { type CalendarId, parseLockId } from '../../domain/ids.js'
-import type { Limits } from '../../domain/limits.js'
+import { parseLockId } from '../../domain/ids.js'
 import type { LockStore } from '../../domain/lock-store.js'
-import type { Selection } from '../../domain/slot.js'
 import { covers, notCovered } from '../answers/access.js'
 import { done, type Handlers } from '../answers/refusal.js'
 import { busy, lockNotFound } from '../answers/refusals.js'
-import { selectionView, staffLockView } from '../answers/views.js'
+import { actorOf } from '../callers/caller.js'
 import { announceChange } from '../live/announcer.js'
-import { type BlockingDeps, blockingHandlers, coveredCalendar } from './blocking.js'
+import { type BlockingDeps, blockingHandlers } from './blocking.js'
 
 export interface StaffDeps extends BlockingDeps {
   store: LockStore
-  limits: Limits
-  /** The live hovers of a calendar, as far as they are known. */
-  selections: (calendar: CalendarId) => Promise<readonly Selection[]>
 }
 
 const defaultReason = 'ended by staff'
 
 /** What staff do. That the caller is staff was seen to by the operations' table; of which calendars is seen to here. */
-export function staffHandlers(
-  deps: StaffDeps
-): Pick<Handlers, 'staffLocks' | 'revoke' | 'block' | 'unblock'> {
-  const { store, calendars, limits, tagOf, selections } = deps
+export function staffHandlers(deps: StaffDeps): Pick<Handlers, 'revoke' | 'block' | 'unblock'> {
+  const { store } = deps
   return {
     ...blockingHandlers(deps),
-
-    async staffLocks(caller, params) {
-      const found = await coveredCalendar(caller, calendars, params.calendar)
-      if (!found.ok) return found
-      const { calendar } = found.value
-      const [locks, hovers] = await Promise.all([store.readLiveLocks({ calendar }), selections(calendar)])
-      const nowMs = store.nowMs()
-      return done({
-        locks: locks.map(lock => staffLockView(lock, limits, nowMs, tagOf)),
-        selections: hovers.map(hover => selectionView(hover, nowMs))
-      })
-    },
 
     async revoke(caller, params) {
       const id = parseLockId(params.lock)
       const known = id === undefined ? undefined : await store.readLock(id)
       if (id === undefined || known === undefined) return lockNotFound('There is no such lock')
       if (!covers(caller, known.calendar)) return notCovered(known.calendar)
-      const outcome = await store.revoke({ lock: id, reason: params.reason ?? defaultReason })
+      const outcome = await store.revoke({
+        lock: id,
+        reason: params.reason ?? defaultReason,
+        by: actorOf(caller)
+      })
       switch (outcome.status) {
         case 'ENDED':
           // "revoked" would have staff believe that the slots are free

@@ -1,6 +1,7 @@
 import { StoreBusy } from '../../domain/errors.js'
-import { type CalendarId, parseSlotId, type SlotId } from '../../domain/ids.js'
-import type { BlockOutcome } from '../../domain/lock-store.js'
+import { parseSlotId, type SlotId } from '../../domain/ids.js'
+import type { BlockOutcome, BlockRequest } from '../../domain/lock-store.js'
+import { actorValues, auditBlocking } from './audit.js'
 import { again, inTime, nowOf, type StoreContext, selectNow, stampValues } from './context.js'
 import type { Statement } from './dialect.js'
 import { slotColumns, toSlotRow } from './rows.js'
@@ -11,16 +12,14 @@ import { namedValues, nameList } from './statement.js'
  * The rows come back as they are then, the untouched ones too. A LATE one has no word in the port: StoreBusy, unless
  * an attempt before it has changed some of them.
  */
-export function setBlocked(
-  context: StoreContext,
-  request: { calendar: CalendarId; slots: readonly SlotId[]; blocked: boolean }
-): Promise<BlockOutcome> {
+export function setBlocked(context: StoreContext, request: BlockRequest): Promise<BlockOutcome> {
   const { calendar, slots, blocked } = request
   if (slots.length === 0) return Promise.resolve({ rows: [], changed: [] })
   const done = blocked ? 'blocked' : 'free'
   const changed = new Set<SlotId>()
   return context.attempts('the blocking', async (stamp, last): Promise<BlockOutcome | typeof again> => {
-    const values = { ...stampValues(stamp), calendar, ...namedValues('s', slots) }
+    const actor = actorValues(request.by ?? { role: 'staff' })
+    const values = { ...stampValues(stamp), ...actor, calendar, ...namedValues('s', slots) }
     const named = `calendar = :calendar AND slot IN (${nameList('s', slots.length)})`
     const { dialect } = context.db
     const union = slots.map((_, index) => `SELECT :s${index} AS s, :b${index} AS b`).join(' UNION ALL ')
@@ -51,7 +50,14 @@ export function setBlocked(
       text: `SELECT ${slotColumns} FROM slots WHERE ${named} ORDER BY slot`,
       values
     }
-    const results = await context.change([...(blocked ? [insertMissing] : []), change, look, selectNow])
+    const audit = auditBlocking(blocked ? 'blocked' : 'unblocked', named, values)
+    const results = await context.change([
+      ...(blocked ? [insertMissing] : []),
+      change,
+      audit,
+      look,
+      selectNow
+    ])
     const nowMs = nowOf(results.at(-1)!.rows)
     const rows = results.at(-2)!.rows.map(toSlotRow)
 

@@ -1,8 +1,9 @@
 import type { BookingId, CalendarId, LockId, SessionId, SlotId } from '../../domain/ids.js'
 import { parseSlotId } from '../../domain/ids.js'
 import type { BookingRecord } from '../../domain/lock.js'
-import type { BookOutcome, BookRequest, CancelOutcome } from '../../domain/lock-store.js'
+import type { BookOutcome, BookRequest, CancelOutcome, CancelRequest } from '../../domain/lock-store.js'
 import type { SlotRow } from '../../domain/slot.js'
+import { actorValues, auditBooking, ownerAsActor } from './audit.js'
 import {
   again,
   inTime,
@@ -97,7 +98,9 @@ export class Booking {
       ...stampValues(stamp),
       lock: request.lock,
       owner: request.owner,
-      calendar: facts.calendar
+      calendar: facts.calendar,
+      booking: request.booking,
+      ...actorValues(request.by ?? ownerAsActor(request.owner))
     }
     const slots = { ...common, ...namedValues('s', facts.slots) }
     return [
@@ -119,7 +122,6 @@ export class Booking {
           FROM (SELECT 1 AS one) x WHERE ${lockWasBooked}`,
         values: {
           ...common,
-          booking: request.booking,
           slots: joinSlots(facts.slots),
           customer: jsonBytesOf(request.customer),
           meta: jsonBytesOf(request.meta),
@@ -139,6 +141,7 @@ export class Booking {
             }
           }
         : { text: this.#bookSlots(facts.slots.length), values: slots },
+      auditBooking('booked', common),
       selectLock(request.lock)
     ]
   }
@@ -192,7 +195,7 @@ export class Booking {
     return last && request.ifStillFree ? { status: 'CONFLICT', rows: [] } : again
   }
 
-  async cancel(request: { booking: BookingId; owner?: SessionId }): Promise<CancelOutcome> {
+  async cancel(request: CancelRequest): Promise<CancelOutcome> {
     const found = await readBooking(this.#context, request.booking)
     if (found === undefined || (request.owner !== undefined && found.owner !== request.owner)) {
       return { status: 'NOT_FOUND' }
@@ -205,7 +208,10 @@ export class Booking {
           ...stampValues(stamp),
           booking: found.id,
           lock: found.lock,
-          calendar: found.calendar
+          calendar: found.calendar,
+          ...actorValues(
+            request.by ?? (request.owner === undefined ? { role: 'staff' } : ownerAsActor(request.owner))
+          )
         }
         const results = await context.change([
           {
@@ -217,6 +223,7 @@ export class Booking {
             text: this.#freeSlots(found.slots.length),
             values: { ...common, ...namedValues('s', found.slots) }
           },
+          auditBooking('cancelled', common),
           {
             text: `SELECT ${bookingColumns}, :now AS now_ms FROM bookings WHERE id = :booking`,
             values: common

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { VersionClock } from '../../domain/clock.js'
 import { StoreBusy } from '../../domain/errors.js'
 import type { CalendarId, LockId, SessionId, SlotId } from '../../domain/ids.js'
+import { auditRetentionDays } from '../../domain/limits.js'
 import type { Database, Row, SqlStats, Statement, Values } from './dialect.js'
 import { lockColumns, numberOf, splitSlots, textOf } from './rows.js'
 
@@ -11,9 +12,15 @@ export interface StoreSettings {
   deadlineMs: number
   /** How far this side's estimate of the database's clock may be ahead of it before a change is refused. */
   clockErrorMaxMs: number
+  /** How long the audit trail is kept. */
+  auditRetentionMs: number
 }
 
-export const defaultStoreSettings: StoreSettings = { deadlineMs: 1000, clockErrorMaxMs: 250 }
+export const defaultStoreSettings: StoreSettings = {
+  deadlineMs: 1000,
+  clockErrorMaxMs: 250,
+  auditRetentionMs: auditRetentionDays * 86_400_000
+}
 
 /** A change is computed anew so often at most: another version, another reading of the clock. */
 export const attemptsMax = 3

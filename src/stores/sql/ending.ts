@@ -1,7 +1,15 @@
-import type { LockId, SessionId } from '../../domain/ids.js'
+import type { Actor } from '../../domain/audit.js'
+import type { LockId } from '../../domain/ids.js'
 import type { LockRecord } from '../../domain/lock.js'
-import type { EndOutcome, ExtendOutcome, ExtendRequest } from '../../domain/lock-store.js'
+import type {
+  EndOutcome,
+  ExtendOutcome,
+  ExtendRequest,
+  ReleaseRequest,
+  RevokeRequest
+} from '../../domain/lock-store.js'
 import type { SlotRow } from '../../domain/slot.js'
+import { actorValues, auditLock, ownerAsActor } from './audit.js'
 import {
   again,
   inTime,
@@ -16,8 +24,8 @@ import { bytesOf, numberOf, textOf, toLock } from './rows.js'
 import { namedValues, nameList, textByCount } from './statement.js'
 
 /**
- * Extend, release and revoke: one packet each, of the lock's row, its slots, and a look at the lock's row, which says
- * in the same round trip whether the change was made and, if not, why.
+ * Extend, release and revoke: one packet each, of the lock's row, its slots, the audit trail's row, and a look at the
+ * lock's row, which says in the same round trip whether the change was made and, if not, why.
  *
  * While a lock is held its slots have the lock's own version, because every change gives both the same. So the
  * lock's row alone decides, and whether the version grows is asked of it alone.
@@ -56,7 +64,8 @@ export class Lifecycle {
           ...slotValues(request.lock, facts),
           owner: request.owner,
           expires: stamp.nowMs + request.ttlMs,
-          life: request.lockLifeMaxMs
+          life: request.lockLifeMaxMs,
+          ...actorValues(request.by ?? ownerAsActor(request.owner))
         }
         const extendLock: Statement = {
           text: `UPDATE locks
@@ -67,7 +76,8 @@ export class Lifecycle {
           values
         }
         const extendSlots: Statement = { text: this.#extendSlots(facts.slots.length), values }
-        const found = await this.#changeLock([extendLock, extendSlots], request.lock, stamp)
+        const audit = auditLock('extended', values)
+        const found = await this.#changeLock([extendLock, extendSlots, audit], request.lock, stamp)
         if (found === undefined) return { status: 'NOT_FOUND' }
         const { lock, nowMs, changed } = found
         if (changed) return { status: 'EXTENDED', lock, rows: heldRows(lock) }
@@ -79,23 +89,24 @@ export class Lifecycle {
     )
   }
 
-  async release(request: { lock: LockId; owner: SessionId }): Promise<EndOutcome> {
+  async release(request: ReleaseRequest): Promise<EndOutcome> {
     const facts = await this.#context.factsOf(request.lock)
     if (facts?.owner !== request.owner) return { status: 'NOT_FOUND' }
-    return this.#end(request.lock, facts, 'released', undefined)
+    const by = request.by ?? ownerAsActor(request.owner)
+    return this.#end(request.lock, facts, { state: 'released', by })
   }
 
-  async revoke(request: { lock: LockId; reason: string }): Promise<EndOutcome> {
+  async revoke(request: RevokeRequest): Promise<EndOutcome> {
     const facts = await this.#context.factsOf(request.lock)
     if (facts === undefined) return { status: 'NOT_FOUND' }
-    return this.#end(request.lock, facts, 'revoked', request.reason)
+    const by = request.by ?? { role: 'staff' }
+    return this.#end(request.lock, facts, { state: 'revoked', reason: request.reason, by })
   }
 
   #end(
     lockId: LockId,
     facts: LockFacts,
-    state: 'released' | 'revoked',
-    reason: string | undefined
+    end: { state: 'released' | 'revoked'; reason?: string; by: Actor }
   ): Promise<EndOutcome> {
     return this.#context.attempts(
       'the end of the lock',
@@ -103,8 +114,9 @@ export class Lifecycle {
         const values: Values = {
           ...stampValues(stamp),
           ...slotValues(lockId, facts),
-          state,
-          reason: bytesOf(reason)
+          state: end.state,
+          reason: bytesOf(end.reason),
+          ...actorValues(end.by)
         }
         const endLock: Statement = {
           text: `UPDATE locks SET state = :state, reason = :reason, ver = :ver, change_id = :change, updated_ms = :now
@@ -112,7 +124,8 @@ export class Lifecycle {
           values
         }
         const freeSlots: Statement = { text: this.#freeSlots(facts.slots.length), values }
-        const found = await this.#changeLock([endLock, freeSlots], lockId, stamp)
+        const audit = auditLock(end.state, values)
+        const found = await this.#changeLock([endLock, freeSlots, audit], lockId, stamp)
         if (found === undefined) return { status: 'NOT_FOUND' }
         const { lock, nowMs, changed } = found
         if (changed) return { status: 'ENDED', lock, rows: freedRows(lock) }

@@ -2,6 +2,7 @@ import { type CalendarId, type LockId, parseSlotId, type SlotId, sortedSlots } f
 import type { LockRecord } from '../../domain/lock.js'
 import type { GrantOutcome, GrantRequest } from '../../domain/lock-store.js'
 import type { SlotRow } from '../../domain/slot.js'
+import { actorValues, auditLock, auditReplacing, ownerAsActor } from './audit.js'
 import {
   again,
   inTime,
@@ -26,6 +27,7 @@ import { namedValues, nameList, textByCount } from './statement.js'
  *     [replaces]  the old lock becomes `released`, if the new row is there
  *     the slots are taken in one statement, if the lock's row is there; a slot that is in the way after all (somebody
  *       committed since) makes a NULL for a NOT NULL column, and the whole packet is rolled back
+ *     the audit trail gets its row, if the lock's row is there
  *
  * The slots are looked at twice. The first look takes no row locks, so that of a crowd that wants one slot all but a
  * few are turned away without waiting for each other and without an error to clean up after. The second look decides.
@@ -106,7 +108,8 @@ export class Granting {
       owner: request.owner,
       calendar: request.calendar,
       expires: stamp.nowMs + request.ttlMs,
-      replaces: request.replaces ?? ''
+      replaces: request.replaces ?? '',
+      ...actorValues(request.by ?? ownerAsActor(request.owner))
     }
     const insertLock: Statement = {
       text: this.#insertLock(request.slots.length, replacing),
@@ -152,7 +155,7 @@ export class Granting {
           : {})
       }
     }
-    if (!replacing) return [insertLock, takeSlots]
+    if (!replacing) return [insertLock, takeSlots, auditLock('locked', common)]
     const holdOld: Statement = {
       text: `SELECT ${lockColumns} FROM locks WHERE id = :replaces${dialect.forUpdate}`,
       values: common
@@ -165,7 +168,7 @@ export class Granting {
           AND EXISTS (SELECT 1 FROM (SELECT id FROM locks WHERE id = :lock AND change_id = :change) fresh)`,
       values: common
     }
-    return [holdOld, insertLock, releaseOld, takeSlots]
+    return [holdOld, insertLock, releaseOld, takeSlots, auditReplacing(common)]
   }
 
   /** One read that says why nothing was taken. */

@@ -1,11 +1,15 @@
+import type { AuditEntry } from '../../domain/audit.js'
 import type { CalendarDefinition } from '../../domain/calendar.js'
 import type { BookingId, CalendarId, LockId, SessionId, SlotId } from '../../domain/ids.js'
 import type { BookingRecord, LockRecord } from '../../domain/lock.js'
 import type {
+  AuditQuery,
   BlockOutcome,
+  BlockRequest,
   BookOutcome,
   BookRequest,
   CancelOutcome,
+  CancelRequest,
   ChangedLock,
   ChangedSlot,
   EndOutcome,
@@ -13,9 +17,12 @@ import type {
   ExtendRequest,
   GrantOutcome,
   GrantRequest,
-  LockStore
+  LockStore,
+  ReleaseRequest,
+  RevokeRequest
 } from '../../domain/lock-store.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
+import { readAudit, readAuditSince } from './audit.js'
 import { setBlocked } from './blocking.js'
 import { Booking, readBooking } from './booking.js'
 import { defaultStoreSettings, StoreContext, type StoreSettings } from './context.js'
@@ -90,11 +97,11 @@ export class SqlLockStore implements LockStore {
     return this.#lifecycle.extend(request)
   }
 
-  release(request: { lock: LockId; owner: SessionId }): Promise<EndOutcome> {
+  release(request: ReleaseRequest): Promise<EndOutcome> {
     return this.#lifecycle.release(request)
   }
 
-  revoke(request: { lock: LockId; reason: string }): Promise<EndOutcome> {
+  revoke(request: RevokeRequest): Promise<EndOutcome> {
     return this.#lifecycle.revoke(request)
   }
 
@@ -102,11 +109,11 @@ export class SqlLockStore implements LockStore {
     return this.#booking.book(request)
   }
 
-  cancel(request: { booking: BookingId; owner?: SessionId }): Promise<CancelOutcome> {
+  cancel(request: CancelRequest): Promise<CancelOutcome> {
     return this.#booking.cancel(request)
   }
 
-  setBlocked(request: { calendar: CalendarId; slots: SlotId[]; blocked: boolean }): Promise<BlockOutcome> {
+  setBlocked(request: BlockRequest): Promise<BlockOutcome> {
     return setBlocked(this.#context, request)
   }
 
@@ -151,6 +158,14 @@ export class SqlLockStore implements LockStore {
     toMs: number
   ): Promise<{ rows: SlotRow[]; nowMs: number }> {
     return reads.readCalendarChanges(this.#context, calendar, sinceMs, fromMs, toMs)
+  }
+
+  readAudit(of: AuditQuery): Promise<AuditEntry[]> {
+    return readAudit(this.#context, of)
+  }
+
+  readAuditSince(of: Parameters<LockStore['readAuditSince']>[0]): ReturnType<LockStore['readAuditSince']> {
+    return readAuditSince(this.#context, of)
   }
 
   putCalendar(definition: CalendarDefinition): Promise<void> {

@@ -169,6 +169,52 @@ export const migrations: Migration[] = [
       'CREATE INDEX selections_by_change ON selections (updated_ms)',
       'CREATE INDEX selections_by_end ON selections (expires_ms)'
     ]
+  },
+  {
+    mysql: [
+      mysqlTable(
+        'audit',
+        `id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+         calendar VARCHAR(63) NOT NULL,
+         at_ms BIGINT NOT NULL,
+         type VARCHAR(9) NOT NULL,
+         slots TEXT NOT NULL,
+         ver BIGINT NOT NULL,
+         change_id VARCHAR(32) NOT NULL,
+         lock_id VARCHAR(22) NOT NULL,
+         booking_id VARCHAR(22) NOT NULL,
+         owner VARCHAR(22) NOT NULL,
+         fence BIGINT NOT NULL,
+         expires_ms BIGINT NOT NULL,
+         actor VARCHAR(8) NOT NULL,
+         actor_session VARCHAR(22) NOT NULL,
+         actor_address BLOB,
+         reason BLOB,
+         KEY audit_by_calendar (calendar, at_ms)`
+      )
+    ],
+    sqlite: [
+      // ids go on from the greatest one, which the purge leaves; AUTOINCREMENT would cost every commit a page more
+      `CREATE TABLE audit (
+         id INTEGER NOT NULL PRIMARY KEY,
+         calendar TEXT NOT NULL,
+         at_ms INTEGER NOT NULL,
+         type TEXT NOT NULL,
+         slots TEXT NOT NULL,
+         ver INTEGER NOT NULL,
+         change_id TEXT NOT NULL,
+         lock_id TEXT NOT NULL,
+         booking_id TEXT NOT NULL,
+         owner TEXT NOT NULL,
+         fence INTEGER NOT NULL,
+         expires_ms INTEGER NOT NULL,
+         actor TEXT NOT NULL,
+         actor_session TEXT NOT NULL,
+         actor_address BLOB,
+         reason BLOB
+       ) STRICT`,
+      'CREATE INDEX audit_by_calendar ON audit (calendar, at_ms)'
+    ]
   }
 ]
 

@@ -31,10 +31,11 @@ export const mysqlNow = 'FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000)'
 /**
  * Strict in every session, whatever the server's default: a NULL that a lenient server turns into '' would be a lock.
  * Without NO_BACKSLASH_ESCAPES, because that is how the values are escaped.
+ * GROUP_CONCAT for all slots of a blocking, in one row of the audit trail; MySQL would cut it off after 1,024 bytes.
  * UTC, because UNIX_TIMESTAMP(NOW()) goes through local time, and in the hour that winter time repeats it would jump.
  */
 const sessionSettings = [
-  "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', time_zone = '+00:00', innodb_lock_wait_timeout = 1, autocommit = 1",
+  "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', time_zone = '+00:00', innodb_lock_wait_timeout = 1, autocommit = 1, group_concat_max_len = 65535",
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'
 ]
 /**

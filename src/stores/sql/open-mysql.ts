@@ -21,7 +21,7 @@ export interface MysqlStoreOptions extends Partial<StoreSettings>, Partial<Mysql
 
 /** `mysql://` or `mariadb://`. Connects when first used; migrate() throws StoreUnavailable when the database is not there. */
 export async function openMysqlStore(url: string, options: MysqlStoreOptions): Promise<SqlLockStore> {
-  const { stats = newSqlStats(), deadlineMs, clockErrorMaxMs, ...rest } = options
+  const { stats = newSqlStats(), deadlineMs, clockErrorMaxMs, auditRetentionMs, ...rest } = options
   const database = new MysqlDatabase(url, {
     ...defaultMysqlTimeouts,
     connectionsMax: 10,
@@ -31,6 +31,7 @@ export async function openMysqlStore(url: string, options: MysqlStoreOptions): P
   })
   return new SqlLockStore(database, stats, {
     deadlineMs: deadlineMs ?? defaultStoreSettings.deadlineMs,
-    clockErrorMaxMs: clockErrorMaxMs ?? defaultStoreSettings.clockErrorMaxMs
+    clockErrorMaxMs: clockErrorMaxMs ?? defaultStoreSettings.clockErrorMaxMs,
+    auditRetentionMs: auditRetentionMs ?? defaultStoreSettings.auditRetentionMs
   })
 }

@@ -1,7 +1,7 @@
 import { requestIdTtlMs } from '../../domain/limits.js'
 import { inTime, type StoreContext, stampValues } from './context.js'
 import type { Row, Statement } from './dialect.js'
-import { textOf } from './rows.js'
+import { numberOf, textOf } from './rows.js'
 import { namedValues, nameList } from './statement.js'
 
 /** An hour more than a requestId is honoured, for clocks that disagree. */
@@ -31,7 +31,27 @@ export class Purge {
     const locks = await this.#purgeLocks(rowsMax)
     const selections = await this.#purgeSelections(rowsMax)
     const slots = await this.#purgeSlots(rowsMax)
-    return { deleted: locks + selections + slots }
+    const audit = await this.#purgeAudit(rowsMax)
+    return { deleted: locks + selections + slots + audit }
+  }
+
+  /**
+   * From the oldest on: ids grow with time, so no index is needed that every change would pay for. The newest entry stays,
+   * so that no id is ever given again.
+   */
+  async #purgeAudit(rowsMax: number): Promise<number> {
+    const before = this.#before(this.#context.settings.auditRetentionMs)
+    const [rows] = await this.#context.db.read([
+      {
+        text: 'SELECT id, at_ms FROM audit WHERE id < (SELECT MAX(id) FROM audit) ORDER BY id LIMIT :most',
+        values: { most: rowsMax }
+      }
+    ])
+    const ids = rows!.filter(row => numberOf(row, 'at_ms') < before).map(row => numberOf(row, 'id'))
+    return this.#deleteInPackets(ids, some => ({
+      text: `DELETE FROM audit WHERE id IN (${nameList('i', some.length)}) AND at_ms < :before AND ${inTime}`,
+      values: { ...namedValues('i', some), before }
+    }))
   }
 
   async #purgeLocks(rowsMax: number): Promise<number> {

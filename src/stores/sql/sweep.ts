@@ -2,6 +2,7 @@ import type { CalendarId, LockId, SlotId } from '../../domain/ids.js'
 import { sortedSlots } from '../../domain/ids.js'
 import type { LockRecord } from '../../domain/lock.js'
 import type { SlotRow } from '../../domain/slot.js'
+import { auditExpired } from './audit.js'
 import { inTime, nowOf, type StoreContext, selectNow, stampValues } from './context.js'
 import type { Row } from './dialect.js'
 import { lockColumns, numberOf, slotColumns, toLock, toSlotRow } from './rows.js'
@@ -73,6 +74,7 @@ async function sweepGroup(
           AND EXISTS (SELECT 1 FROM locks WHERE locks.id = slots.token AND locks.change_id = :change)`,
       values
     },
+    auditExpired(idList, values),
     {
       text: `SELECT ${lockColumns}, :now AS now_ms FROM locks WHERE id IN (${idList}) AND change_id = :change`,
       values
@@ -84,8 +86,8 @@ async function sweepGroup(
     }
   ])
   return {
-    ended: results[2]!.rows.map(row => toLock(row, numberOf(row, 'now_ms'))),
-    rows: results[3]!.rows.map(toSlotRow)
+    ended: results[3]!.rows.map(row => toLock(row, numberOf(row, 'now_ms'))),
+    rows: results[4]!.rows.map(toSlotRow)
   }
 }
 

@@ -1,5 +1,6 @@
+import type { ResultOf } from '../../../src/protocol/operations.js'
 import type { SlotState } from '../../../src/protocol/schemas.js'
-import { calendar, type Subject, slotAt, soon } from '../clinic.js'
+import { calendar, day, type Subject, slotAt, soon } from '../clinic.js'
 
 /** What staff may see and do, and visitors may not. */
 export const staff: Subject = async (t, clinic, face) => {
@@ -52,6 +53,73 @@ export const staff: Subject = async (t, clinic, face) => {
     )
   })
 
+  await t.test('the audit trail tells who did what, and nothing of what visitors said', async t => {
+    const ann = await clinic.ann(face)
+    const bob = await openStaff()
+    const [first, second, third] = clinic.slots(3) as [string, string, string]
+    const { lock } = await ann.must('lock', { calendar, slots: [first], requestId: 'a' })
+    t.equal((await ann.must('lock', { calendar, slots: [first], requestId: 'a' })).lock.id, lock.id)
+    await ann.refused('lock', { calendar, slots: [first, second] })
+    await ann.must('extend', { lock: lock.id })
+    const customer = { name: 'Ann Unheard-of', email: 'ann@unheard-of.example' }
+    const { booking } = await ann.must('book', { lock: lock.id, requestId: 'b', customer })
+    const { lock: freed } = await ann.must('lock', { calendar, slots: [second] })
+    await bob.must('revoke', { lock: freed.id, reason: 'the doctor is ill' })
+    const { lock: lapsed } = await ann.must('lock', { calendar, slots: [third], ttlMs: 300 })
+    await soon(async () => (await clinic.stateOf(third)).state === 'free' || undefined)
+    await bob.must('cancelBooking', { booking: booking.id })
+    await bob.must('block', { calendar, slots: [first] })
+    await bob.must('unblock', { calendar, slots: [first] })
+
+    const mine = new Set([first, second, third])
+    const all: ResultOf<'readAudit'>['entries'] = []
+    for (let cursor: string | undefined; ; ) {
+      const page = await bob.must('readAudit', { calendar, limit: 3, ...(cursor && { cursor }) })
+      t.ok(page.entries.length <= 3)
+      all.push(...page.entries.filter(({ slots }) => slots.some(slot => mine.has(slot))))
+      cursor = page.cursor
+      if (cursor === undefined || all.length > 20) break
+    }
+    const byAnn = { actor: { role: 'visitor', session: ann.session.session }, session: ann.session.session }
+    const byBob = { actor: { role: 'staff', session: bob.session.session, address: '127.0.0.1' } }
+    const told = all.reverse().filter(({ type }) => type !== 'expired')
+    t.match(told, [
+      { type: 'locked', lock: lock.id, slots: [first], by: lock.by, fence: lock.fence, ...byAnn },
+      { type: 'extended', lock: lock.id, ...byAnn },
+      { type: 'booked', lock: lock.id, booking: booking.id, ...byAnn },
+      { type: 'locked', lock: freed.id, slots: [second], ...byAnn },
+      {
+        type: 'revoked',
+        lock: freed.id,
+        reason: 'the doctor is ill',
+        session: ann.session.session,
+        ...byBob
+      },
+      { type: 'locked', lock: lapsed.id },
+      { type: 'cancelled', booking: booking.id, session: ann.session.session, ...byBob },
+      { type: 'blocked', slots: [first], ...byBob },
+      { type: 'unblocked', slots: [first], ...byBob }
+    ])
+    t.equal(told.length, 9, 'no repetition and no refusal among them')
+    t.match(
+      all.filter(({ type }) => type === 'expired'),
+      [{ lock: lapsed.id, actor: { role: 'slotlock' }, session: ann.session.session }]
+    )
+    t.notMatch(JSON.stringify(all), /nheard/)
+
+    const ask = (params: object) => bob.must('readAudit', { calendar, ...params })
+    t.ok((await ask({ from: day(0), to: day(1) })).entries.length > 0)
+    t.strictSame((await ask({ to: day(-2) })).entries, [])
+    for (const params of [
+      { cursor: 'x' },
+      { from: '2026-02-30' },
+      { from: day(1), to: day(0) },
+      { limit: 501 }
+    ])
+      t.equal((await bob.refused('readAudit', { calendar, ...params })).code, 'INVALID_REQUEST')
+    t.equal((await bob.refused('readAudit', { calendar: 'nowhere' })).code, 'CALENDAR_NOT_FOUND')
+  })
+
   await t.test('closed slots cannot be had until they are opened, and nobody loses one by it', async t => {
     const ann = await clinic.ann(face)
     const bob = await openStaff()
@@ -93,6 +161,7 @@ export const staff: Subject = async (t, clinic, face) => {
       t.equal((await stranger.refused('block', { calendar, slots: [slot] })).code, 'FORBIDDEN')
       t.equal((await stranger.refused('unblock', { calendar, slots: [slot] })).code, 'FORBIDDEN')
       t.equal((await stranger.refused('staffLocks', { calendar })).code, 'FORBIDDEN')
+      t.equal((await stranger.refused('readAudit', { calendar })).code, 'FORBIDDEN')
     }
     const ofTheClinic = await openStaff([calendar])
     await ofTheClinic.must('revoke', { lock: lock.id })

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Screen } from '../../helpers/chromium.js'
+import { frameTasksOf } from '../../helpers/frame-tasks.js'
 import { allDay, openPractice } from './practice.js'
 
 /**
@@ -13,31 +14,6 @@ t.setTimeout(280_000)
 const changesPerRequest = 5
 const requests = 100
 const pauseMs = 50
-
-interface TraceEvent {
-  name: string
-  ph: string
-  dur?: number
-  tid: number
-  args: { name?: string }
-}
-
-/** Milliseconds of each of the main thread's tasks in which something was drawn, the longest first. */
-function frameTasksOf(trace: Buffer): number[] {
-  const { traceEvents } = JSON.parse(trace.toString()) as {
-    traceEvents: (TraceEvent & { ts: number; pid: number })[]
-  }
-  const frames = traceEvents.filter(({ name, ph }) => name === 'FireAnimationFrame' && ph === 'X')
-  const tasks = traceEvents.filter(({ name, ph }) => name === 'RunTask' && ph === 'X')
-  const longest = frames.map(
-    frame =>
-      tasks.find(
-        ({ tid, pid, ts, dur = 0 }) =>
-          tid === frame.tid && pid === frame.pid && ts <= frame.ts && ts + dur >= frame.ts + (frame.dur ?? 0)
-      )?.dur ?? frame.dur!
-  )
-  return longest.map(us => us / 1_000).sort((one, other) => other - one)
-}
 
 t.test('a change costs its row, not the screen', async t => {
   const { browser, site, url, define, ask } = await openPractice(t)
