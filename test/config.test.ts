@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { ConfigError, configTable, printConfig, readConfig } from '../src/config.js'
+import { ConfigError, configTable, readConfig } from '../src/config.js'
 import { defaultLimits } from '../src/domain/limits.js'
 import { parseRedisUrl } from '../src/stores/redis/address.js'
 
@@ -24,13 +24,6 @@ function problemsOf(env: Env): readonly string[] {
   }
 }
 const named = (env: Env): string[] => problemsOf(env).map(problem => problem.split(' ', 1)[0]!)
-const linesOf = (text: string): Env =>
-  Object.fromEntries(
-    text
-      .trimEnd()
-      .split('\n')
-      .map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])
-  )
 
 t.test(
   'without any variable the service is embedded, on loopback, with the limits of the contract',
@@ -342,40 +335,6 @@ t.test('a prefix without braces keeps the hash tag of each calendar', async t =>
   }
 })
 
-t.test('what is printed can be read again and means the same', async t => {
-  for (const env of [
-    {},
-    { PORT: '0', SLOTLOCK_ORIGINS: '*', TRUST_PROXY: '10.0.0.0/8,::1', LOCK_TTL_MS: '12345' }
-  ]) {
-    const config = readConfig(env)
-    t.strictSame(readConfig(linesOf(printConfig(config))), config)
-  }
-  t.strictSame(
-    Object.keys(linesOf(printConfig(readConfig({})))),
-    configTable().map(({ name }) => name)
-  )
-})
-
-t.test('no secret is printed, wherever it stands', async t => {
-  const text = printConfig(
-    readConfig({
-      REDIS_URL: 'rediss://user:hunter2@cache.example:6380/2',
-      MYSQL_URL: `${mysql}?password=hunter2&sslKey=hunter2&charset=utf8mb4`,
-      SLOTLOCK_SECRET: `${secret},${older}`
-    })
-  )
-  t.notMatch(text, /hunter2/)
-  t.notMatch(text, secret)
-  t.notMatch(text, older)
-  t.match(linesOf(text), {
-    REDIS_URL: 'rediss://user:***@cache.example:6380/2',
-    MYSQL_URL: 'mysql://slotlock:***@db.example:3306/slotlock?password=***&sslKey=***&charset=utf8mb4',
-    SLOTLOCK_SECRET: '***,***'
-  })
-  const userOnly = printConfig(readConfig({ ...shared, REDIS_URL: 'redis://hunter2@cache.example' }))
-  t.notMatch(userOnly, /hunter2/, 'a password in the place of the user is one too')
-})
-
 t.test('no secret is in an error either', async t => {
   for (const env of [
     { SLOTLOCK_SECRET: 'hunter2' },
@@ -402,19 +361,4 @@ t.test('whatever the variables hold, the answer is a configuration or a list of 
     { numRuns: 500 }
   )
   t.pass('and nothing else')
-})
-
-t.test('the table has a line for every setting, with words for those that are unset', async t => {
-  const table = configTable()
-  t.match(
-    table.find(({ name }) => name === 'SLOTLOCK_ORIGINS'),
-    { default: 'own origin' }
-  )
-  t.match(
-    table.find(({ name }) => name === 'PORT'),
-    { default: '3000', kind: 'whole number from 0 to 65535' }
-  )
-  for (const row of table) {
-    t.ok(row.default !== '' && row.meaning !== '' && row.kind !== '', row.name)
-  }
 })
