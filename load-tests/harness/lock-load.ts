@@ -1,4 +1,5 @@
 import type { LockView } from '../../src/protocol/schemas.js'
+import { atEnd } from './cleanup.js'
 import type { Service } from './cluster.js'
 import type { Report } from './report.js'
 import { slotAt } from './slots.js'
@@ -37,6 +38,7 @@ export class LockLoad {
   readonly #underway = new Set<Promise<void>>()
   #next = 0
   #slot = 0
+  #over = false
 
   private constructor(calendar: string, report: Report, lockers: readonly WsClient[]) {
     this.#calendar = calendar
@@ -48,10 +50,16 @@ export class LockLoad {
     const lockers = await Promise.all(
       Array.from({ length: lockerCount }, (_, index) => WsClient.open({ url: ws[index % ws.length]! }))
     )
-    return new LockLoad(calendar, report, lockers)
+    const load = new LockLoad(calendar, report, lockers)
+    // of a scenario that breaks off: before its servers are ended, which every request on the way would hear of
+    atEnd(() => {
+      load.#over = true
+    })
+    return load
   }
 
   fire(dueMs: number): void {
+    if (this.#over) return
     const index = this.#next++
     const slot = slotAt('counter', this.#slot++)
     const work = index % duelEvery === 0 ? this.#duel(index, slot, dueMs) : this.#lock(index, slot, dueMs)
@@ -81,6 +89,7 @@ export class LockLoad {
     const locker = this.#lockers[index % lockerCount]!
     const answer = await locker.timed('lock', { calendar: this.#calendar, slots: [slot] }, dueMs)
     const granted = answer.ok ? (answer.result as { lock: LockView }).lock : undefined
+    if (this.#over) return
     const { tookMs } = answer
     this.asked.push({
       slot,
@@ -103,6 +112,7 @@ export class LockLoad {
     const answers = await Promise.all(
       rivals.map(rival => rival.timed('lock', { calendar: this.#calendar, slots: [slot] }, dueMs))
     )
+    if (this.#over) return
     const codes = answers.map(answer => (answer.ok ? 'granted' : answer.error.code))
     this.#report.check(
       'of two who ask two instances for one slot in the same moment exactly one gets it',
@@ -125,6 +135,7 @@ export class LockLoad {
     const until = nowMs() + holdMs
     await pause(until - nowMs())
     const answer = await locker.request('release', { lock })
+    if (this.#over) return
     this.#report.check(
       'a lock is given back, or BUSY is said',
       answer.ok || answer.error.code === 'BUSY',

@@ -1,3 +1,5 @@
+import { atEnd } from './cleanup.js'
+
 /** Milliseconds of a clock that never steps and that all processes of one machine share, unlike `performance.now()`. */
 export const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
@@ -40,6 +42,10 @@ export function steadily(
   send: (dueMs: number, index: number) => void
 ): { stop(): Promise<void> } {
   let stopped = false
+  // a scenario that breaks off leaves nobody to stop it
+  atEnd(() => {
+    stopped = true
+  })
   const sending = (async () => {
     const start = nowMs()
     for (let index = 0; !stopped; index++) {
