@@ -195,15 +195,17 @@ export const panels = css`
     min-width: 9rem;
     flex: 0 1 auto;
   }
+  @container (max-width: 620px) {
+    .hold .hint {
+      display: none;
+    }
+  }
   @container (max-width: 420px) {
     .actions {
       flex-direction: column-reverse;
     }
     .actions .button {
       width: 100%;
-    }
-    .hold .hint {
-      display: none;
     }
     .hold .do {
       width: 100%;
