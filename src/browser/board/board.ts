@@ -96,7 +96,7 @@ export function reduce(state: BoardState, event: BoardEvent, shown: Shown): Redu
     case 'signedOut':
       return to({ ...initial, problem: event.problem }, { do: 'signOut' }, { do: 'focus', on: 'token' })
     case 'move':
-      return to({ ...state, at: inside(event.at, shown) })
+      return to({ ...state, at: inside(event.at, shown), anchor: inside(event.at, shown) })
     case 'choose':
       return to(choose(state, inside(event.at, shown), event.how, shown))
     case 'clear':

@@ -101,18 +101,16 @@ function cellTemplate(
     tabindex=${focused ? 0 : -1}
     data-at="${row}:${column}"
     data-slot=${cell.slot}
+    data-tag=${cell.state === 'locked' ? shortTag(cell.by) : nothing}
+    data-left=${cell.state === 'locked' ? formats.countdown(left) : nothing}
     aria-selected=${state.selected.has(cell.slot)}
     aria-label=${cellWords(cell, formats.time(cell.start), cell.state === 'locked' ? formats.minutes(left) : '')}
   >
-    ${
-      cell.state === 'locked'
-        ? html`<span class="tag">${shortTag(cell.by)}</span><span class="left">${formats.countdown(left)}</span>`
-        : cell.state === 'booked'
-          ? icons.booked
-          : cell.state === 'blocked'
-            ? icons.blocked
-            : nothing
-    }${cell.looking > 0 ? html`<span class="looks">${cell.looking > 1 ? cell.looking : nothing}</span>` : nothing}
+    ${cell.state === 'booked' ? icons.booked : cell.state === 'blocked' ? icons.blocked : nothing}${
+      cell.looking > 0
+        ? html`<span class="looks">${cell.looking > 1 ? cell.looking : nothing}</span>`
+        : nothing
+    }
   </div>`
 }
 

@@ -144,11 +144,12 @@ export const gridStyles = css`
     --cell-line: var(--sl-warn);
     color: var(--sl-warn);
   }
-  .tag {
+  .cell[data-tag]::before {
+    content: attr(data-tag);
     font-weight: 600;
   }
-  .left {
-    font-weight: 450;
+  .cell[data-left]::after {
+    content: attr(data-left);
   }
   .cell.booked,
   .booked i {

@@ -321,7 +321,7 @@ t.test('the staff board', async t => {
     }
     const shown =
       (await board.page.evaluate(`[...document.querySelector('staff-board').shadowRoot.querySelectorAll('.cell.locked')]
-      .map(cell => cell.dataset.slot + ' ' + cell.querySelector('.tag').textContent)`)) as string[]
+      .map(cell => cell.dataset.slot + ' ' + cell.dataset.tag)`)) as string[]
     t.strictSame(shown.sort(), live.map(({ slots: [one], by }) => `${one} ${by.slice(0, 4)}`).sort())
     t.strictSame(board.problems, [])
     await board.close()

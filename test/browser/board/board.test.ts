@@ -59,6 +59,12 @@ t.test('cells are selected like those of a spreadsheet: alone, one by one, and a
     'what is not open cannot be selected'
   )
   t.strictSame(selected(choose(0, 0, 'one'), { type: 'clear' }), [])
+  const walked: BoardEvent = { type: 'move', at: { row: 1, column: 1 } }
+  t.strictSame(
+    selected(choose(0, 0, 'one'), walked, choose(1, 0, 'range')),
+    ['room-1/0', 'room-1/1'],
+    'a range begins where the cursor was'
+  )
 })
 
 t.test('what can be done follows from what the slots are now, not from what they were', async t => {
