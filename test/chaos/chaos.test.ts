@@ -17,7 +17,8 @@ async function run(t: Test, ...args: string[]): Promise<{ code: number | null; o
   return { code: run.child.exitCode, output: run.output }
 }
 
-const runWithinMs = 150_000
+/** Half a minute where there is room; five times that on a machine that does ten other things. */
+const runWithinMs = 280_000
 t.setTimeout(4 * runWithinMs)
 
 t.test('no promise is broken, whatever fails around the service', async t => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { StoreError } from '../../src/domain/errors.js'
 import type { LockId, SessionId } from '../../src/domain/ids.js'
 import type { Lane } from '../../src/service/service.js'
 import type { RedisFastLane } from '../../src/stores/redis/fast-lane.js'
@@ -9,12 +10,21 @@ import type { Instance, World } from './world.js'
 
 /** What stories about Redis look at behind the back of the service, and the ways of locking that they warn of. */
 
-/** From here on Redis knows the calendar and answers for it. */
-export async function fill(world: World): Promise<void> {
-  await world.one.lane!.hydrate(calendar, async () => ({
+/** From here on Redis knows the calendar and answers for it; a busy machine may lose a connection meanwhile. */
+export async function fill(world: Pick<World, 'one' | 'judge' | 'rows'>): Promise<void> {
+  const rows = async () => ({
     rows: await world.judge.readSlots(calendar, [...(await world.rows()).keys()]),
     nowMs: world.judge.nowMs()
-  }))
+  })
+  await until('Redis is filled', () =>
+    world.one.lane!.hydrate(calendar, rows).then(
+      () => true,
+      error => {
+        if (!(error instanceof StoreError)) throw error
+        return false
+      }
+    )
+  )
 }
 
 /** `<ver>:<state>:<lock>` */
