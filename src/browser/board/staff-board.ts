@@ -88,8 +88,9 @@ export class StaffBoard extends LitElement {
     const { state, effects } = reduce(before, event, this.#shown())
     this.#state = state
     if (state.selected !== before.selected) this.#selectionVersion += 1
-    for (const effect of effects) void this.#carryOut(effect)
+    // first, so that who sets the focus waits for the drawing: beneath a dialog nothing can have it
     this.requestUpdate()
+    for (const effect of effects) void this.#carryOut(effect)
   }
 
   async #carryOut(effect: Effect): Promise<void> {
