@@ -194,6 +194,8 @@ t.test('the staff board', async t => {
         await release(bystander, await lock(bystander, [roomSlot(2, 4 + (index % 4))]))
       const held = await lock(bystander, [roomSlot(0, 0)])
       await board.sees(roomSlot(0, 0), 'locked')
+      // who holds it comes with what happened, a moment after the state itself
+      await board.hears('held Room 0, 08:00')
       t.equal(await board.focused(), focused, 'the focus stays where it was')
 
       await keyboard.press('Control+Home')
