@@ -13,7 +13,9 @@ import { chosenTemplate, feedTemplate, freeDialogTemplate, noticeTemplate, signI
 import { KeptToken, tryToken } from './sign-in.js'
 import { StaffLink } from './staff-link.js'
 import { styles } from './styles.js'
+import { doorStyles } from './styles-door.js'
 import { gridStyles } from './styles-grid.js'
+import { paneStyles } from './styles-panes.js'
 import { linkWords, words } from './words.js'
 
 /** From so many rows on they are drawn closer together. */
@@ -25,7 +27,7 @@ const tickMs = 1_000
  * decided and the link knows, once per frame however much changes in it.
  */
 export class StaffBoard extends LitElement {
-  static override readonly styles = [tokens, visuallyHidden, styles, gridStyles]
+  static override readonly styles = [tokens, visuallyHidden, styles, doorStyles, gridStyles, paneStyles]
 
   /** Of the server; the page's own origin otherwise. */
   server = location.origin
