@@ -69,8 +69,8 @@ export async function openStore(
     const store = await openSqliteStore(join(config.data, 'slotlock.db'), {
       clock,
       stats,
-      observe,
-      auditRetentionMs
+      auditRetentionMs,
+      observe
     })
     await store.migrate()
     return store
