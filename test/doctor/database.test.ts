@@ -31,7 +31,7 @@ t.test('a good database: nothing to do, and nothing is left behind', async t => 
   t.strictSame(troubles(examined), [])
   t.match(examined.facts[0], /^M(ariaDB|ySQL) \d/)
   t.ok(examined.facts.some(fact => fact.includes('granted, defended, extended and released')))
-  for (const table of ['calendars', 'locks', 'slots']) {
+  for (const table of ['calendars', 'locks', 'slots', 'audit']) {
     const [rows] = await root.query(`SELECT COUNT(*) AS count FROM ${table}`)
     t.match(rows, [{ count: 0 }], table)
   }
