@@ -39,6 +39,66 @@ export function countService(metrics: Metrics, service: Service): void {
   }
 }
 
+/** What each part of the service is doing now. */
+export function showLevels(
+  metrics: Metrics,
+  { monitor, lags, cacheStats, sharedCounts, lane }: Service
+): void {
+  metrics.gauge('slotlock_available', '1 while locks can be taken, 0 while the database is out', () =>
+    monitor.status === 'unavailable' ? 0 : 1
+  )
+  metrics.gauge(
+    'slotlock_tail_lag_seconds',
+    'How far the reading of changes is behind the present; 0 while it keeps up',
+    () => lags().tail / 1_000
+  )
+  metrics.gauge(
+    'slotlock_expiry_lag_seconds',
+    'From the end of the lock that expired last to when that was announced here',
+    () => lags().expiry / 1_000
+  )
+  metrics.total(
+    'slotlock_cache_hits_total',
+    'Readings of slots that cost no query of their own',
+    () => cacheStats().hits
+  )
+  metrics.total(
+    'slotlock_cache_misses_total',
+    'Readings of slots that were asked of the database',
+    () => cacheStats().misses
+  )
+  if (lane === undefined) return
+  metrics.gauge('slotlock_redis_in_use', '1 while requests go through Redis', () =>
+    monitor.services().redis?.available ? 1 : 0
+  )
+  metrics.gauge('slotlock_limits_shared', '1 while limits are counted by all instances together', () =>
+    sharedCounts?.shared ? 1 : 0
+  )
+}
+
+/** How long the stores take: each call to one of them is a stage of some request. */
+export function storeObserver(
+  metrics: Metrics
+): (store: 'sql' | 'redis') => (call: string, tookMs: number) => void {
+  const histogram = metrics.histogram(
+    'slotlock_store_call_duration_seconds',
+    'How long calls to a store took, answered or failed, by store (sql, redis) and call',
+    ['store', 'call']
+  )
+  return store => {
+    // looked up once for each call there is, and not each time
+    const known = new Map<string, { observe(seconds: number): void }>()
+    return (call, tookMs) => {
+      let own = known.get(call)
+      if (own === undefined) {
+        own = histogram.labels({ store, call })
+        known.set(call, own)
+      }
+      own.observe(tookMs / 1_000)
+    }
+  }
+}
+
 const namesOf = <T extends object>(counts: T): (keyof T & string)[] =>
   Object.keys(counts) as (keyof T & string)[]
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { countRedis, countService, countSql } from './app-metrics.js'
+import { countRedis, countService, countSql, showLevels, storeObserver } from './app-metrics.js'
 import { type Config, ConfigError } from './config.js'
 import { demoCalendar } from './domain/calendar-definition.js'
 import type { Clock, Random } from './domain/clock.js'
@@ -20,6 +20,7 @@ import type { SqlLockStore } from './stores/sql/lock-store.js'
 import { openMysqlStore } from './stores/sql/open-mysql.js'
 import { openSqliteStore } from './stores/sql/open-sqlite.js'
 import { claimFolder } from './stores/sql/sqlite-claim.js'
+import type { CallObserver } from './stores/sql/timed-database.js'
 import { Metrics } from './transport/metrics.js'
 import { defaultTiming } from './transport/settings.js'
 import { buildTransport } from './transport/transport.js'
@@ -59,12 +60,18 @@ async function makeDataFolder(folder: string): Promise<void> {
 export async function openStore(
   config: Config,
   { clock, random }: Surroundings,
-  stats: SqlStats
+  stats: SqlStats,
+  observe?: CallObserver
 ): Promise<SqlLockStore> {
   const auditRetentionMs = config.auditRetentionDays * 86_400_000
   if (config.mysqlUrl === undefined) {
     await makeDataFolder(config.data)
-    const store = await openSqliteStore(join(config.data, 'slotlock.db'), { clock, stats, auditRetentionMs })
+    const store = await openSqliteStore(join(config.data, 'slotlock.db'), {
+      clock,
+      stats,
+      auditRetentionMs,
+      observe
+    })
     await store.migrate()
     return store
   }
@@ -74,7 +81,8 @@ export async function openStore(
     stats,
     auditRetentionMs,
     connectionsMax: config.mysqlConnectionsMax,
-    tls: mysqlTlsOf(config)
+    tls: mysqlTlsOf(config),
+    observe
   })
   try {
     await store.migrate()
@@ -101,12 +109,19 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const { log, clock, random } = around
   const version = await packageVersion()
   const sqlStats = newSqlStats()
+  const metrics = new Metrics()
+  const observed = storeObserver(metrics)
   if (config.mode === 'embedded') await makeDataFolder(config.data)
   const giveBack = config.mode === 'embedded' ? claimFolder(config.data) : undefined
-  const store = await openStore(config, around, sqlStats)
+  const store = await openStore(config, around, sqlStats, observed('sql'))
   const demo = config.mode === 'embedded' && (await createDemoCalendar(store))
   const redisAddress = redisAddressOf(config)
 
+  const failovers =
+    redisAddress === undefined
+      ? undefined
+      : metrics.counter('slotlock_redis_failovers_total', 'Times that requests began to go on without Redis')
+  metrics.info('slotlock_build_info', 'What runs here', { version, mode: config.mode })
   let redis: RedisFastLane | undefined
   const inspections = new Inspections(log)
   const service = createService({
@@ -121,7 +136,8 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
               clock,
               random,
               listener,
-              onGap
+              onGap,
+              observe: observed('redis')
             })
             return redis
           },
@@ -137,6 +153,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     },
     onRedisChange: ({ from, to, afterMs, lastError }) => {
       const fields = { from, to, afterMs: Math.round(afterMs), lastError }
+      if (to === 'red') failovers?.inc()
       if (to === 'green') log.info(fields, 'redis: works; requests go through it again')
       else if (to === 'red')
         log.warn(fields, 'redis: out; each request goes to the database until it is back')
@@ -156,8 +173,8 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       }
     ]
   }
-  const metrics = new Metrics()
   countService(metrics, service)
+  showLevels(metrics, service)
   countSql(metrics, sqlStats)
   if (redis !== undefined) countRedis(metrics, redis.counters)
 

@@ -59,8 +59,12 @@ export interface Service {
   lane: Lane | undefined
   /** undefined: there is no Redis to share counts through. */
   sharedCounts: SharedCounts | undefined
-  /** For the metrics page: what each part counts. */
+  /** For the metrics page: what each part counts; only ever grows. */
   counts(): Record<string, number>
+  /** How far the parts are behind, in milliseconds. */
+  lags(): { tail: number; expiry: number }
+  /** Of the slot reading; see SlotReader. */
+  cacheStats(): SlotReader['cacheStats']
   start(): void
   /** Who waits for news is answered now, and nobody waits from now on: the server wants to stop. */
   drain(): void
@@ -170,11 +174,15 @@ export function createService(parts: ServiceParts): Service {
       sweepsFailed: sweep.failed,
       resyncs: resync.filled,
       resyncsFailed: resync.failed,
+      resyncsDropped: resync.dropped,
+      databaseClockStepsBack: tail?.steppedBack ?? 0,
       expiryWarnings: warnings.warned,
       rowsPurged: purge.deleted,
       hoversNotShared: selecting.kept,
       limitCountsNotShared: sharedCounts?.notShared ?? 0
     }),
+    lags: () => ({ tail: tail?.lagMs ?? 0, expiry: sweep.lagMs }),
+    cacheStats: () => reader.cacheStats,
     start() {
       for (const part of [
         monitor,

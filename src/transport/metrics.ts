@@ -1,6 +1,9 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
+/** Seconds, from what Redis takes to what nobody waits for any more. */
+const durationBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
 /**
  * What the operator sees. One registry per process, no labels whose values strangers choose: a calendar's or a slot's
  * name would make one series each, and the memory for them.
@@ -24,7 +27,7 @@ export class Metrics {
       name: 'slotlock_operation_duration_seconds',
       help: 'How long operations took, by operation, face (http, ws) and outcome (ok or the error code)',
       labelNames: ['operation', 'face', 'outcome'],
-      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      buckets: durationBuckets,
       registers
     })
     this.locks = new Counter({
@@ -109,6 +112,11 @@ export class Metrics {
     })
   }
 
+  /** For other layers: facts that do not change, as labels of a 1. The name ends in `_info`. */
+  info(name: string, help: string, facts: Readonly<Record<string, string>>): void {
+    new Gauge({ name, help, labelNames: Object.keys(facts), registers: [this.registry] }).set({ ...facts }, 1)
+  }
+
   /** For other layers: a count that they keep themselves, asked for at each scrape. The name ends in `_total`. */
   total(name: string, help: string, read: () => number): void {
     new Counter({
@@ -129,6 +137,21 @@ export class Metrics {
     labelNames: readonly Label[] = []
   ): Counter<Label> {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] })
+  }
+
+  /** For other layers: durations that they measure. The name ends in `_seconds`. */
+  histogram<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[]
+  ): Histogram<Label> {
+    return new Histogram({
+      name,
+      help,
+      labelNames: [...labelNames],
+      buckets: durationBuckets,
+      registers: [this.registry]
+    })
   }
 
   close(): void {

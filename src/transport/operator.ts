@@ -50,12 +50,10 @@ export async function registerOperator(app: FastifyInstance, deps: OperatorDeps)
     return reason === undefined ? { ready: true } : { ready: false, reason }
   })
 
-  app.get('/health', async (_request, reply) => {
-    const { status } = monitor
-    const services = monitor.services()
-    const { grade, score, findings } = scoreHealth({
-      status,
-      services,
+  const health = (): ReturnType<typeof scoreHealth> =>
+    scoreHealth({
+      status: monitor.status,
+      services: monitor.services(),
       mode: settings.mode,
       otherFindings: deps.findings(),
       draining: dispatcher.draining,
@@ -65,6 +63,12 @@ export async function registerOperator(app: FastifyInstance, deps: OperatorDeps)
       slowReadersClosed: gateway.slowReadersClosed,
       socketsOpened: gateway.opened
     })
+  metrics.gauge('slotlock_health_score', 'The score of /health, 0 to 100', () => health().score)
+
+  app.get('/health', async (_request, reply) => {
+    const { status } = monitor
+    const services = monitor.services()
+    const { grade, score, findings } = health()
     const uptimeS = Math.floor((clock.monotonic() - startedMs) / 1_000)
     const { version, mode } = settings
     reply.header('cache-control', 'no-store').code(status === 'unavailable' ? 503 : 200)

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -9,7 +9,7 @@ import { openSqliteStore } from '../../src/stores/sql/open-sqlite.js'
 import { MariadbServer } from '../helpers/mariadb.js'
 import { clockSetBack, hints, lookAtDatabase, troubles } from './patients.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const server = await MariadbServer.start()
 t.teardown(() => server.stop())
@@ -31,7 +31,7 @@ t.test('a good database: nothing to do, and nothing is left behind', async t => 
   t.strictSame(troubles(examined), [])
   t.match(examined.facts[0], /^M(ariaDB|ySQL) \d/)
   t.ok(examined.facts.some(fact => fact.includes('granted, defended, extended and released')))
-  for (const table of ['calendars', 'locks', 'slots']) {
+  for (const table of ['calendars', 'locks', 'slots', 'audit']) {
     const [rows] = await root.query(`SELECT COUNT(*) AS count FROM ${table}`)
     t.match(rows, [{ count: 0 }], table)
   }
@@ -134,8 +134,4 @@ t.test('the embedded database', async t => {
   const examined = await lookAtDatabase({ SLOTLOCK_DATA: folder })
   t.strictSame(troubles(examined), [])
   t.ok(examined.facts.some(fact => fact.includes('granted, defended')))
-  if (process.getuid?.() !== 0) {
-    chmodSync(join(folder, 'slotlock.db'), 0o400)
-    t.strictSame(troubles(await lookAtDatabase({ SLOTLOCK_DATA: folder })), ['database-rights'])
-  }
 })

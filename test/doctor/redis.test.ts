@@ -3,7 +3,7 @@ import { RedisServer } from '../helpers/redis.js'
 import { TcpProxy } from '../helpers/tcp-proxy.js'
 import { clockSetBack, hints, lookAtRedis, troubles } from './patients.js'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const redis = await RedisServer.start(t, ['--maxmemory', '64mb', '--maxmemory-policy', 'noeviction'])
 const behind = redis.client()

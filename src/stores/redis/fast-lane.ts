@@ -31,6 +31,8 @@ export interface RedisFastLaneOptions extends RedisAddress {
    */
   onGap?: ((calendars: CalendarId[], again: boolean) => void) | undefined
   commandTimeoutMs?: number | undefined
+  /** Told of every call that was answered or failed, with how long that took. */
+  observe?: ((call: string, tookMs: number) => void) | undefined
 }
 
 /** A script that is executed later than this after it was sent does nothing; by Redis' own clock. */
@@ -61,11 +63,13 @@ export class RedisFastLane implements FastLane {
   readonly #clock: Clock
   readonly #redisClock: RedisClock
   readonly #random: Random
+  readonly #observe: ((call: string, tookMs: number) => void) | undefined
   #runId: string | undefined
 
   constructor(options: RedisFastLaneOptions) {
     this.#clock = options.clock
     this.#random = options.random
+    this.#observe = options.observe
     this.#keys = new RedisKeys(options.prefix)
     this.instance = this.#nonce()
     this.#redis = commandClient(options, options.random, options.commandTimeoutMs)
@@ -309,7 +313,7 @@ export class RedisFastLane implements FastLane {
     }
     const echo = this.#inbox.expectEcho(nonce, echoTimeoutMs)
     try {
-      const reply = await this.#call('probe: write and read', () =>
+      const reply = await this.#call('probe', () =>
         scripts.laneProbe.run(
           this.#redis,
           { probe_key: this.#keys.probe(this.instance) },
@@ -343,7 +347,7 @@ export class RedisFastLane implements FastLane {
   }
 
   async #publish(channel: string, event: LiveEvent): Promise<void> {
-    await this.#call(`publish ${event.kind}`, () => this.#redis.publish(channel, this.#encode(event)))
+    await this.#call(`publish_${event.kind}`, () => this.#redis.publish(channel, this.#encode(event)))
     this.counters.eventsPublished++
   }
 
@@ -358,6 +362,7 @@ export class RedisFastLane implements FastLane {
   /** Every way out of here is an answer or a StoreError. */
   async #call<T>(what: string, work: () => Promise<T>): Promise<T> {
     this.counters.commands++
+    const from = this.#clock.monotonic()
     try {
       return await work()
     } catch (cause) {
@@ -365,6 +370,8 @@ export class RedisFastLane implements FastLane {
       this.counters.errors++
       if (error instanceof StoreUnavailable && error.reason === 'timeout') this.counters.timeouts++
       throw error
+    } finally {
+      this.#observe?.(what, this.#clock.monotonic() - from)
     }
   }
 

@@ -4,6 +4,7 @@ import { newSqlStats, type SqlStats } from './dialect.js'
 import { SqlLockStore } from './lock-store.js'
 import { MysqlDatabase } from './mysql.js'
 import { defaultMysqlTimeouts, type MysqlTimeouts, type MysqlTls } from './mysql-connection.js'
+import { type CallObserver, TimedDatabase } from './timed-database.js'
 
 export interface MysqlStoreOptions extends Partial<StoreSettings>, Partial<MysqlTimeouts> {
   /** Measures; the time itself is the database's. */
@@ -15,13 +16,14 @@ export interface MysqlStoreOptions extends Partial<StoreSettings>, Partial<Mysql
   waitersMax?: number
   /** Absent: not encrypted. */
   tls?: MysqlTls | undefined
+  observe?: CallObserver | undefined
   /** Counted into, if given. */
   stats?: SqlStats
 }
 
 /** `mysql://` or `mariadb://`. Connects when first used; migrate() throws StoreUnavailable when the database is not there. */
 export async function openMysqlStore(url: string, options: MysqlStoreOptions): Promise<SqlLockStore> {
-  const { stats = newSqlStats(), deadlineMs, clockErrorMaxMs, auditRetentionMs, ...rest } = options
+  const { stats = newSqlStats(), observe, deadlineMs, clockErrorMaxMs, auditRetentionMs, ...rest } = options
   const database = new MysqlDatabase(url, {
     ...defaultMysqlTimeouts,
     connectionsMax: 10,
@@ -29,7 +31,7 @@ export async function openMysqlStore(url: string, options: MysqlStoreOptions): P
     stats,
     ...rest
   })
-  return new SqlLockStore(database, stats, {
+  return new SqlLockStore(observe === undefined ? database : new TimedDatabase(database, observe), stats, {
     deadlineMs: deadlineMs ?? defaultStoreSettings.deadlineMs,
     clockErrorMaxMs: clockErrorMaxMs ?? defaultStoreSettings.clockErrorMaxMs,
     auditRetentionMs: auditRetentionMs ?? defaultStoreSettings.auditRetentionMs

@@ -11,7 +11,7 @@ export const scratchCalendar = (): CalendarId =>
 /** Deletes every trace of a scratch calendar. Throws RangeError for any other, and deletes nothing of one that is defined. */
 export async function eraseScratch(context: StoreContext, calendar: CalendarId): Promise<void> {
   if (!calendar.startsWith(scratchPrefix)) throw new RangeError(`${calendar} is no scratch calendar`)
-  const tables = ['slots', 'locks', 'selections', 'bookings']
+  const tables = ['slots', 'locks', 'selections', 'bookings', 'audit']
   await context.db.transact(
     tables.map(table => ({
       text: `DELETE FROM ${table} WHERE calendar = :calendar AND NOT EXISTS (SELECT 1 FROM calendars WHERE id = :calendar)`,
