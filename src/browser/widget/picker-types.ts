@@ -21,22 +21,28 @@ export type Notice =
   | { readonly kind: 'freed'; readonly slots: readonly string[] }
   | { readonly kind: 'expired'; readonly slots: readonly string[] }
   | { readonly kind: 'revoked'; readonly slots: readonly string[]; readonly reason: string | undefined }
+  | { readonly kind: 'released'; readonly slots: readonly string[] }
   | { readonly kind: 'bookedElsewhere'; readonly slots: readonly string[] }
   | { readonly kind: 'lastMinute' }
   | { readonly kind: 'noLonger' }
   | { readonly kind: 'tooMany' }
   | { readonly kind: 'tooFast' }
   | { readonly kind: 'unavailable' }
-  | { readonly kind: 'unsure' }
+  /** `customer`: of a booking that had no answer, to be asked for again. */
+  | { readonly kind: 'unsure'; readonly customer: Customer | undefined }
   | { readonly kind: 'failed' }
 
 export type Request =
   | { readonly kind: 'lock'; readonly slots: readonly string[]; readonly replaces: string | undefined }
-  | { readonly kind: 'extend' | 'release' | 'book' }
+  | { readonly kind: 'extend' | 'release' }
+  /** `unsure`: it was sent before, and that may have booked already. */
+  | { readonly kind: 'book'; readonly customer: Customer; readonly unsure: boolean }
 
 export interface PickerState {
   readonly stage: 'choosing' | 'details' | 'booked'
   readonly hold: Hold | undefined
+  /** Held by another tab of this visitor beside `hold`; of an exchange there it is told before the old one's end. */
+  readonly elsewhere: Hold | undefined
   readonly request: Request | undefined
   /** Pressed while a request was under way. */
   readonly next: string | undefined
@@ -99,7 +105,8 @@ export type Effect =
   | { readonly do: 'book'; readonly lock: string; readonly customer: Customer }
   /** Ask the server what this session holds. */
   | { readonly do: 'look' }
-  | { readonly do: 'focus'; readonly on: 'grid' | 'form' | 'confirmation' | 'refusedField' }
+  /** `rest`: the button that had it is gone; it goes to the widget as a whole, if it went nowhere else. */
+  | { readonly do: 'focus'; readonly on: 'grid' | 'form' | 'confirmation' | 'refusedField' | 'rest' }
   | { readonly do: 'tell'; readonly event: 'held' | 'extended' | 'released'; readonly hold: Hold }
   | {
       readonly do: 'tell'

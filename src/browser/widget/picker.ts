@@ -1,5 +1,6 @@
 import { resourceOf, startOf } from './grid.js'
 import type {
+  Customer,
   Effect,
   Hold,
   LostReason,
@@ -31,6 +32,7 @@ import type {
 export const initial: PickerState = {
   stage: 'choosing',
   hold: undefined,
+  elsewhere: undefined,
   request: undefined,
   next: undefined,
   wish: undefined,
@@ -63,7 +65,10 @@ export function reduce(state: PickerState, event: PickerEvent, settings: PickerS
     case 'extended':
       return answered(
         { ...state, hold: event.lock, notice: undefined },
-        [{ do: 'tell', event: 'extended', hold: event.lock }],
+        [
+          { do: 'tell', event: 'extended', hold: event.lock },
+          { do: 'focus', on: 'rest' }
+        ],
         settings
       )
     case 'released':
@@ -117,12 +122,13 @@ export function reduce(state: PickerState, event: PickerEvent, settings: PickerS
         effects: [{ do: 'release', lock: state.hold.id }]
       }
     case 'continue':
-      if (state.hold === undefined) return same(state)
+      if (state.hold === undefined || state.request !== undefined) return same(state)
       return {
         state: { ...state, stage: 'details', wish: undefined, notice: lastMinuteOnly(state.notice) },
         effects: [{ do: 'focus', on: 'form' }]
       }
     case 'back':
+      if (state.request?.kind === 'book') return same(state)
       return {
         state: { ...state, stage: 'choosing', refusedFields: [] },
         effects: [{ do: 'focus', on: 'grid' }]
@@ -130,15 +136,15 @@ export function reduce(state: PickerState, event: PickerEvent, settings: PickerS
     case 'again':
       return { state: initial, effects: [{ do: 'look' }, { do: 'focus', on: 'grid' }] }
     case 'dismiss':
-      return same({ ...state, notice: undefined, wish: undefined, returnTo: undefined })
+      return {
+        state: { ...state, notice: undefined, wish: undefined, returnTo: undefined },
+        effects: [{ do: 'focus', on: 'rest' }]
+      }
     case 'act':
       return act(state)
     case 'submit':
       if (state.hold === undefined || state.request !== undefined) return same(state)
-      return {
-        state: { ...state, request: { kind: 'book' }, refusedFields: [], notice: undefined },
-        effects: [{ do: 'book', lock: state.hold.id, customer: event.customer }]
-      }
+      return book(state, state.hold, event.customer)
     default:
       return event satisfies never
   }
@@ -161,7 +167,11 @@ function press(
     }
   }
   if (look === 'taken') return same(state)
-  if (state.request !== undefined) return same({ ...state, next: slot })
+  if (state.request !== undefined) {
+    // Who presses again what is being asked for is impatient, and does not want it given back.
+    const asked = state.request.kind === 'lock' && state.request.slots.includes(slot)
+    return same({ ...state, next: asked ? undefined : slot })
+  }
   const wanted = wantedSlots(state.hold?.slots ?? [], slot, settings)
   if (wanted.length === 0) return reduce(state, { type: 'release' }, settings)
   return ask({ ...state, returnTo: undefined }, wanted)
@@ -198,6 +208,14 @@ export function wantedSlots(
   return [slot]
 }
 
+function book(state: PickerState, hold: Hold, customer: Customer): Reduced {
+  const unsure = state.notice?.kind === 'unsure' && state.notice.customer !== undefined
+  return {
+    state: { ...state, request: { kind: 'book', customer, unsure }, refusedFields: [], notice: undefined },
+    effects: [{ do: 'book', lock: hold.id, customer }]
+  }
+}
+
 /** A request has come to its end; what was pressed meanwhile is next. */
 function answered(state: PickerState, effects: readonly Effect[], settings: PickerSettings): Reduced {
   const settled = { ...state, request: undefined, next: undefined, refusedFields: [] }
@@ -210,7 +228,12 @@ function refused(state: PickerState, error: Refused, settings: PickerSettings): 
   const { request } = state
   if (request === undefined) return same(state)
   const settled: PickerState = { ...state, request: undefined, next: undefined }
+  // Whoever pressed another time meanwhile does not want this one any more.
+  if (request.kind === 'lock' && state.next !== undefined) return answered(state, [], settings)
   const said = (notice: Notice, ...effects: Effect[]): Reduced => ({ state: { ...settled, notice }, effects })
+  // What the first sending of a booking came to is still not known.
+  const unsure: Notice | undefined =
+    request.kind === 'book' && request.unsure ? { kind: 'unsure', customer: request.customer } : undefined
   switch (error.code) {
     case 'SLOT_UNAVAILABLE': {
       if (request.kind === 'book') return lost(settled, state.hold, 'expired')
@@ -239,12 +262,15 @@ function refused(state: PickerState, error: Refused, settings: PickerSettings): 
       return said({ kind: request.kind === 'extend' ? 'noLonger' : 'tooMany' })
     case 'RATE_LIMITED':
     case 'BUSY':
-      return said({ kind: 'tooFast' })
+      return said(unsure ?? { kind: 'tooFast' })
     case 'STORE_UNAVAILABLE':
     case 'UNREACHABLE':
-      return said({ kind: 'unavailable' })
+      return said(unsure ?? { kind: 'unavailable' })
     case 'OUTCOME_UNKNOWN':
-      return said({ kind: 'unsure' }, { do: 'look' })
+      return said(
+        { kind: 'unsure', customer: request.kind === 'book' ? request.customer : undefined },
+        { do: 'look' }
+      )
     case 'INVALID_REQUEST':
       if (request.kind === 'book' && error.fields !== undefined && error.fields.length > 0) {
         return {
@@ -258,12 +284,7 @@ function refused(state: PickerState, error: Refused, settings: PickerSettings): 
   }
 }
 
-function lost(
-  state: PickerState,
-  hold: Hold | undefined,
-  reason: Exclude<LostReason, 'released'>,
-  words?: string
-): Reduced {
+function lost(state: PickerState, hold: Hold | undefined, reason: LostReason, words?: string): Reduced {
   if (hold === undefined) return same(state)
   const { slots } = hold
   const notice: Notice =
@@ -285,9 +306,24 @@ function lost(
   }
 }
 
+/** The server says that it is over. A booking that had no answer may be why: sent again it is answered with itself. */
+function ended(
+  state: PickerState,
+  hold: Hold,
+  reason: Exclude<LostReason, 'released'>,
+  words?: string
+): Reduced {
+  const { notice } = state
+  return notice?.kind === 'unsure' && notice.customer !== undefined
+    ? book(state, hold, notice.customer)
+    : lost(state, hold, reason, words)
+}
+
 function lockChanged(state: PickerState, event: Extract<PickerEvent, { type: 'lock' }>): Reduced {
   const { lock } = event
   const ours = state.hold?.id === lock.id
+  if (event.state !== 'held' && state.elsewhere?.id === lock.id)
+    return same({ ...state, elsewhere: undefined })
   switch (event.state) {
     case 'held':
       // The answer to the own request says the same a moment later, with its effects.
@@ -296,24 +332,30 @@ function lockChanged(state: PickerState, event: Extract<PickerEvent, { type: 'lo
         return same({ ...state, hold: lock })
       }
       // A confirmation stays until it was read; what is held elsewhere is looked up then.
-      return state.hold === undefined && state.stage !== 'booked' ? adopted(state, lock) : same(state)
+      if (state.stage === 'booked') return same(state)
+      return state.hold === undefined ? adopted(state, lock) : same({ ...state, elsewhere: lock })
     case 'expired':
-      return ours ? lost(state, lock, 'expired') : same(state)
+      // A booking under way goes through if nobody else was quicker; its answer decides.
+      return ours && state.request?.kind !== 'book' ? ended(state, lock, 'expired') : same(state)
     case 'revoked':
-      return ours ? lost(state, lock, 'revoked', event.reason) : same(state)
-    case 'released':
+      return ours ? ended(state, lock, 'revoked', event.reason) : same(state)
+    case 'released': {
       // One that is being given back or exchanged right now is no news.
       if (!ours || state.request?.kind === 'release' || state.request?.kind === 'lock') return same(state)
-      return {
-        state: { ...state, hold: undefined, stage: 'choosing', notice: undefined },
-        effects: [{ do: 'tell', event: 'lost', hold: lock, reason: 'released', words: undefined }]
-      }
+      const left = lost(state, lock, 'released')
+      // Another tab has exchanged it, and the new one was told of before the old one's end.
+      if (state.elsewhere === undefined) return left
+      const { state: after, effects } = adopted({ ...left.state, notice: state.notice }, state.elsewhere)
+      return { state: after, effects: [...left.effects, ...effects] }
+    }
     case 'booked':
-      return ours && state.request?.kind !== 'book' ? lost(state, lock, 'bookedElsewhere') : same(state)
+      return ours && state.request?.kind !== 'book' ? ended(state, lock, 'bookedElsewhere') : same(state)
     default:
       return event.state satisfies never
   }
 }
+
+const losses: readonly (Notice['kind'] | undefined)[] = ['expired', 'revoked', 'released', 'bookedElsewhere']
 
 function adopted(state: PickerState, lock: Hold): Reduced {
   return {
@@ -321,8 +363,10 @@ function adopted(state: PickerState, lock: Hold): Reduced {
       ...state,
       stage: 'choosing',
       hold: lock,
+      elsewhere: undefined,
       booking: undefined,
-      notice: undefined,
+      // How the last one was lost is still to be read.
+      notice: losses.includes(state.notice?.kind) ? state.notice : undefined,
       wish: undefined
     },
     effects: [{ do: 'tell', event: 'held', hold: lock }]
@@ -336,7 +380,7 @@ function reconciled(state: PickerState, locks: readonly Hold[]): Reduced {
   if (live !== undefined) return same({ ...state, hold: live })
   const newest = locks.at(-1)
   if (newest !== undefined) return state.stage === 'booked' ? same(state) : adopted(state, newest)
-  return hold === undefined ? same(state) : lost(state, hold, 'expired')
+  return hold === undefined ? same(state) : ended(state, hold, 'expired')
 }
 
 /** The button of the notice. */

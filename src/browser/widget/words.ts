@@ -59,7 +59,7 @@ export function noticeInWords(notice: Notice, language: Language): SaidNotice {
   const { texts, formats } = language
   const action = actions[notice.kind]
   const values: Record<string, string> = {}
-  let name: TextName = notice.kind
+  let name: TextName = notice.kind === 'released' ? 'sayReleased' : notice.kind
   if ('slots' in notice) values.slots = slotsInWords(notice.slots, language)
   if (notice.kind === 'taken') {
     if (notice.until === undefined) name = 'takenOpen'

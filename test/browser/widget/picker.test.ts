@@ -97,6 +97,23 @@ t.test('while a request is under way the last press waits and is next', async t 
   ])
 })
 
+t.test('pressing again what is being asked for does not give it back', async t => {
+  t.match(after(press(nine), press(nine), { type: 'locked', lock: holdOn(nine) }), {
+    state: { hold: { slots: [nine] }, request: undefined },
+    effects: [{ do: 'tell', event: 'held' }]
+  })
+})
+
+t.test('a press that waits is next also when the one before it is refused', async t => {
+  const { state, effects } = after(
+    press(nine),
+    press(ten),
+    refusal('SLOT_UNAVAILABLE', { conflicts: [{ slot: nine, state: 'locked' }] })
+  )
+  t.match(effects, [{ do: 'lock', slots: [ten] }])
+  t.match(state, { notice: undefined, wish: undefined })
+})
+
 t.test('what somebody else holds is wished for, and offered when it is free', async t => {
   const wish = after({ type: 'press', slot: nine, look: 'locked', until: 7 })
   t.match(wish.state, { wish: [nine], notice: { kind: 'taken', until: 7 } })
@@ -199,10 +216,43 @@ t.test('another tab’s hold is shown here too, and so is its end', async t => {
   t.match(after(other).state.hold, { slots: [ten] })
   t.match(after(other, { type: 'lock', lock: holdOn(ten), state: 'released' }).state, {
     hold: undefined,
-    notice: undefined
+    notice: { kind: 'released', slots: [ten] }
   })
   t.match(after(other, { type: 'lock', lock: holdOn(ten), state: 'booked' }).state.notice, {
     kind: 'bookedElsewhere'
+  })
+})
+
+t.test('an exchange in another tab is followed, whichever of its two messages is first', async t => {
+  const [granted, freed]: PickerEvent[] = [
+    { type: 'lock', lock: holdOn(ten), state: 'held' },
+    { type: 'lock', lock: holdOn(nine), state: 'released' }
+  ]
+  for (const events of [
+    [granted!, freed!],
+    [freed!, granted!]
+  ]) {
+    const { state } = after(...held(nine), ...events)
+    t.match(state, { hold: { slots: [ten] }, elsewhere: undefined, stage: 'choosing' })
+  }
+  t.match(after(...held(nine), { type: 'continue' }, granted!, freed!).effects, [
+    { do: 'tell', event: 'lost', reason: 'released' },
+    { do: 'focus', on: 'grid' },
+    { do: 'tell', event: 'held', hold: { slots: [ten] } }
+  ])
+  const over: PickerEvent = { type: 'lock', lock: holdOn(ten), state: 'expired' }
+  t.equal(
+    after(...held(nine), granted!, over, freed!).state.hold,
+    undefined,
+    'what ended meanwhile is not taken up'
+  )
+})
+
+t.test('how a hold was lost stays to be read when another one is taken up', async t => {
+  const revoked: PickerEvent = { type: 'lock', lock: holdOn(nine), state: 'revoked', reason: 'ill' }
+  t.match(after(...held(nine), revoked, { type: 'locks', locks: [holdOn(ten)] }).state, {
+    hold: { slots: [ten] },
+    notice: { kind: 'revoked', reason: 'ill' }
   })
 })
 
@@ -253,6 +303,10 @@ t.test('a booking that is under way when the time is up decides by itself', asyn
     { type: 'submit', customer: { name: 'Ann' } }
   ]
   t.match(after(...filled, { type: 'timeUp' }).state, { stage: 'details', request: { kind: 'book' } })
+  const over: PickerEvent = { type: 'lock', lock: holdOn(nine), state: 'expired' }
+  t.match(after(...filled, over).state, { stage: 'details', request: { kind: 'book' } })
+  t.match(after(...filled, over, { type: 'booked', booking }).state, { stage: 'booked' })
+  t.match(after(...filled, over, refusal('SLOT_UNAVAILABLE')).state.notice, { kind: 'expired' })
   t.match(after(...held(nine), { type: 'timeUp' }).state, { hold: undefined, notice: { kind: 'expired' } })
 })
 
@@ -268,4 +322,47 @@ t.test('a confirmation stays until it was read, and then what another tab holds 
     booking
   })
   t.match(after(...confirmed, { type: 'again' }).effects, [{ do: 'look' }, { do: 'focus', on: 'grid' }])
+})
+
+t.test(
+  'a booking without an answer is asked for again once its lock is over, and not said to be lost',
+  async t => {
+    const unsure: PickerEvent[] = [
+      ...held(nine),
+      { type: 'continue' },
+      { type: 'submit', customer: { name: 'Ann' } },
+      refusal('OUTCOME_UNKNOWN')
+    ]
+    const again = [{ do: 'book', lock: holdOn(nine).id, customer: { name: 'Ann' } }]
+    const ends: PickerEvent[] = [
+      { type: 'lock', lock: holdOn(nine), state: 'booked' },
+      { type: 'lock', lock: holdOn(nine), state: 'revoked' },
+      { type: 'locks', locks: [] }
+    ]
+    for (const end of ends) {
+      t.match(after(...unsure, end).effects, again)
+      t.match(after(...unsure, end, { type: 'booked', booking }).state, { stage: 'booked', booking })
+      t.match(after(...unsure, end, refusal('LOCK_EXPIRED')).state, {
+        stage: 'choosing',
+        notice: { kind: 'expired' }
+      })
+    }
+    t.match(
+      after(...unsure, { type: 'submit', customer: { name: 'Ann' } }, refusal('UNREACHABLE')).state.notice,
+      { kind: 'unsure' },
+      'that nothing was booked nobody knows'
+    )
+  }
+)
+
+t.test('while something is under way no button does a second thing', async t => {
+  const releasing: PickerEvent[] = [...held(nine), { type: 'release' }]
+  t.match(after(...releasing, { type: 'continue' }), { state: { stage: 'choosing' }, effects: [] })
+  const booking: PickerEvent[] = [
+    ...held(nine),
+    { type: 'continue' },
+    { type: 'submit', customer: { name: 'Ann' } }
+  ]
+  t.match(after(...booking, { type: 'back' }), { state: { stage: 'details' }, effects: [] })
+  t.match(after(...booking, { type: 'submit', customer: { name: 'Ann' } }).effects, [])
 })
