@@ -39,13 +39,16 @@ const shared = {
   logLevel: 'warning'
 }
 
-/** For `import`: the SDK, and the widget with its registration and, as `element`, without. */
+/**
+ * For `import`: the SDK, and the widget with its registration and, as `element`, without. Lit stays a package: the page
+ * may have it already, and in Node it brings what an element needs to be imported where pages are rendered.
+ */
 const modules = {
   'client/index': 'src/browser/client/index.ts',
   'widget/index': 'src/browser/widget/define.ts',
   'widget/element': 'src/browser/widget/slot-picker.ts'
 }
-await build({ ...shared, entryPoints: modules, format: 'esm' })
+await build({ ...shared, entryPoints: modules, format: 'esm', external: ['lit'] })
 
 /** The staff's page is our own, so its script is a module. */
 await build({

@@ -10,8 +10,7 @@ declare global {
 
 // In a module there is no current script; there the page's own origin is meant.
 const script = globalThis.document?.currentScript
-if (script instanceof HTMLScriptElement && script.src !== '')
-  SlotPicker.scriptOrigin = new URL(script.src).origin
+if (script && 'src' in script && script.src !== '') SlotPicker.scriptOrigin = new URL(script.src).origin
 
 if (customElements.get('slot-picker') === undefined) customElements.define('slot-picker', SlotPicker)
 
