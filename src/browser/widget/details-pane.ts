@@ -74,10 +74,10 @@ export class DetailsPane {
       <form part="form" novalidate @submit=${(event: Event) => this.#submit(event, fields)}>
         <div class="fields">${fields.map(field => this.#field(field, problems.get(field.name), language))}</div>
         <div class="actions">
-          <button class="button quiet" part="button" type="button" @click=${this.#events.back} ?disabled=${busy}>
+          <button class="button quiet" part="button" type="button" @click=${this.#events.back} aria-disabled=${busy ? 'true' : nothing}>
             ${texts.back}
           </button>
-          <button class="button primary" part="button button-primary" type="submit" ?disabled=${busy}>
+          <button class="button primary" part="button button-primary" type="submit" aria-disabled=${busy ? 'true' : nothing}>
             ${busy ? texts.booking : texts.book}
           </button>
         </div>

@@ -81,7 +81,6 @@ export const styles = css`
     cursor: pointer;
     -webkit-tap-highlight-color: transparent;
   }
-  button:disabled,
   button[aria-disabled='true'] {
     cursor: default;
     opacity: 0.55;

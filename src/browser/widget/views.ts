@@ -6,7 +6,10 @@ import type { Hold, Notice, PickerState, Trouble } from './picker-types.js'
 import { lastMinuteMs, type PickerSession } from './session.js'
 import { type Language, noticeInWords, slotsInWords, troubleInWords } from './words.js'
 
-/** What is around the grid, each as a function of what it shows. Nothing here remembers anything. */
+/**
+ * What is around the grid, each as a function of what it shows. Nothing here remembers anything. A button that has to
+ * wait is not `disabled`, or the focus would fall off it; what is pressed meanwhile the picker lets pass.
+ */
 
 export interface HoldShown {
   readonly hold: Hold
@@ -41,8 +44,8 @@ export function holdView(
       </div>
       ${clockView(shown)}
       <div class="do">
-        <button class="button quiet" part="button" ?disabled=${shown.busy} @click=${on.release}>${texts.release}</button>
-        <button class="button primary" part="button button-primary" ?disabled=${shown.busy} @click=${on.goOn}>
+        <button class="button quiet" part="button" aria-disabled=${shown.busy ? 'true' : nothing} @click=${on.release}>${texts.release}</button>
+        <button class="button primary" part="button button-primary" aria-disabled=${shown.busy ? 'true' : nothing} @click=${on.goOn}>
           ${texts.continue}
         </button>
       </div>
@@ -88,7 +91,7 @@ export function noticeView(
       ${
         action === undefined
           ? nothing
-          : html`<button class="button" part="button" ?disabled=${on.busy} @click=${on.act}>${action}</button>`
+          : html`<button class="button" part="button" aria-disabled=${on.busy ? 'true' : nothing} @click=${on.act}>${action}</button>`
       }
       <button class="square" aria-label=${language.texts.dismiss} @click=${on.dismiss}>${icons.close}</button>
     </div>
