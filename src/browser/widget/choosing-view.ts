@@ -1,5 +1,4 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { styleMap } from 'lit/directives/style-map.js'
 import { fill } from '../shared/texts.js'
 import { daysBetween, type Zone } from '../shared/zone.js'
 import { icons } from './icons.js'
@@ -113,7 +112,7 @@ export function stripView(
 ): TemplateResult {
   const { formats, texts } = language
   return html`
-    <div class="strip" role="group" aria-label=${texts.days} style=${styleMap({ '--columns': Math.min(7, dates.length) })}>
+    <div class="strip" role="group" aria-label=${texts.days} .style=${`--columns: ${Math.min(7, dates.length)}`}>
       ${dates.map(date => {
         const count = free.get(date) ?? 0
         return html`
@@ -138,7 +137,7 @@ export function stripView(
 export function bonesView(columns: number, { texts }: Language): TemplateResult {
   const bones = Array.from({ length: 5 }, () => Array.from({ length: columns }))
   return html`
-    <div class="rows" style=${styleMap({ '--columns': columns })} aria-hidden="true">
+    <div class="rows" .style=${`--columns: ${columns}`} aria-hidden="true">
       ${bones.map(row => html`<div class="row">${row.map(() => html`<div class="bone"></div>`)}</div>`)}
     </div>
     <p class="visually-hidden">${texts.loading}</p>

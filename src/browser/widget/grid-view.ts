@@ -1,6 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import { guard } from 'lit/directives/guard.js'
-import { styleMap } from 'lit/directives/style-map.js'
 import type { Zone } from '../shared/zone.js'
 import {
   type Cell,
@@ -115,7 +114,7 @@ export class GridView {
         part="grid"
         role="grid"
         aria-label=${label}
-        style=${styleMap({ '--columns': this.#layout.columns })}
+        .style=${`--columns: ${this.#layout.columns}`}
         @click=${this.#onClick}
         @keydown=${this.#onKeydown}
         @focusin=${this.#onFocusIn}
@@ -199,7 +198,8 @@ export class GridView {
     const found = this.#cellAt(event)
     if (found === undefined) return
     this.#activate(found.position)
-    this.#events.press(found.cell)
+    // The second press of a double click means the same as the first, not the opposite.
+    if ((event as MouseEvent).detail < 2) this.#events.press(found.cell)
   }
 
   readonly #onKeydown = (event: KeyboardEvent): void => {
