@@ -7,6 +7,16 @@ export function fill(text: string, values: Readonly<Record<string, string>> = {}
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
 }
 
+/** The page's language in the visitor's own region, `en-GB` on a page in `en`; then what the visitor reads otherwise. */
+export function wantedLocales(
+  own: string | null,
+  ofPage: string | null | undefined,
+  ofVisitor: readonly string[]
+): string[] {
+  const regional = ofVisitor.filter(locale => ofPage && locale.startsWith(`${ofPage}-`))
+  return [own, ...regional, ofPage, ...ofVisitor].filter((locale): locale is string => Boolean(locale))
+}
+
 /** The first of the wanted locales whose language there is a table for: `de-AT` finds `de`. */
 export function languageOf<Language extends string>(
   wanted: readonly string[],

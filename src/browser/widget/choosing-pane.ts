@@ -103,7 +103,7 @@ export class ChoosingPane {
     const dates = datesOf(period, this.#count)
     if (before !== undefined && dayCountOf(before.days, before.widthPx < narrowPx) !== dates.length)
       this.#events.show(rangeOf(period, dates.length))
-    const resource = shown.resource ?? this.#resource ?? this.#firstResource()
+    const resource = shown.resource ?? this.#chosenResource()
     const slots = this.#offered.of(snapshot, resource, offered)
     const light = lightOf(session, offered)
     if (this.#narrow) this.#freeByDate = countFree(slots, dates, zone, light)
@@ -137,11 +137,15 @@ export class ChoosingPane {
     }
   }
 
-  #firstResource(): string | undefined {
+  #chosenResource(): string | undefined {
     const { session, offered } = this.#shown!
+    const resources = session.info?.resources
+    // Another calendar, or this one defined anew, may not have the one that was chosen.
+    if (this.#resource !== undefined && (resources?.some(({ id }) => id === this.#resource) ?? true))
+      return this.#resource
     const held = session.state.hold?.slots[0]
     if (held !== undefined) return resourceOf(held)
-    const first = session.info?.resources[0]?.id
+    const first = resources?.[0]?.id
     if (first !== undefined) return first
     const [slot] = offered ?? session.snapshot.slots.keys()
     return slot === undefined ? undefined : resourceOf(slot)
@@ -153,7 +157,7 @@ export class ChoosingPane {
     const dates = datesOf(this.#period!, this.#count)
     const { info, snapshot } = session
     const resources = this.#shown!.resource === undefined ? (info?.resources ?? []) : []
-    const chosen = this.#resource ?? this.#firstResource()
+    const chosen = this.#chosenResource()
     const today = shown.today
     const loading = this.#grid.rows.length === 0 && snapshot.state === 'loading'
     const nothingFree = !loading && [...this.#freeByDate.values()].every(count => count === 0)

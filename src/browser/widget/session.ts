@@ -37,6 +37,9 @@ export const lastMinuteMs = 60_000
 /** After the end of a hold so long is left to the server to say how it ended. */
 const timeUpAfterMs = 1_000
 
+/** Who turns the pages of a calendar does not ask for its names with each of them. */
+const infoFreshMs = 5_000
+
 export class PickerSession {
   readonly calendar: string
   readonly #client: SlotlockClient
@@ -46,6 +49,7 @@ export class PickerSession {
   #state = initial
   #info: CalendarInfo | undefined
   #asksInfo = false
+  #infoFreshUntilMs = 0
   #downSinceMs: number | undefined
   /** The longest that was left of the present lock: the full ring. */
   #fullMs = 0
@@ -63,13 +67,14 @@ export class PickerSession {
     this.#host = host
     this.#store = client.calendar(calendar, widened(range))
     this.#stops = [
-      this.#store.subscribe(() => {
+      this.#store.subscribe(({ all }) => {
+        if (all) this.#readInfo()
         this.#lookForWish()
         host.changed()
       }),
       client.subscribe(() => {
         this.#noteConnection()
-        this.#readInfo()
+        if (this.#info === undefined) this.#readInfo()
         host.changed()
       }),
       client.on('lock', ({ lock, reason }) => {
@@ -131,6 +136,14 @@ export class PickerSession {
   show(range: { from: string; to: string }): void {
     const { from, to } = widened(range)
     this.#store.setRange(from, to)
+  }
+
+  /** For a slot that the page shows: unless its day is read, nobody would hear of its becoming free. */
+  cover(slot: string): void {
+    const { from, to } = this.snapshot
+    const date = new Date(startOf(slot)).toISOString().slice(0, 10)
+    // The first and the last date are cut by the calendar's own time zone.
+    if (date <= from || date >= to) this.show({ from: date, to: date })
   }
 
   hover(slot: string | null): void {
@@ -269,15 +282,16 @@ export class PickerSession {
     else this.#downSinceMs ??= performance.now()
   }
 
-  /** The names and the step of the calendar; asked again with each connection until they are known. */
+  /** The names and the step of the calendar; with its slots, which are cut anew when it is defined anew. */
   #readInfo(): void {
     const connected = this.#client.status === 'live' || this.#client.status === 'polling'
-    if (this.#info !== undefined || this.#asksInfo || !connected) return
+    if (this.#asksInfo || !connected || performance.now() < this.#infoFreshUntilMs) return
     this.#asksInfo = true
     this.#client
       .listCalendars()
       .then(calendars => {
         this.#info = calendars.find(({ id }) => id === this.calendar)
+        this.#infoFreshUntilMs = performance.now() + (this.#info === undefined ? 0 : infoFreshMs)
         this.#host.changed()
       })
       .catch(() => {})

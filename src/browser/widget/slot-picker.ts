@@ -1,5 +1,5 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit'
-import { directionOf } from '../shared/texts.js'
+import { directionOf, wantedLocales } from '../shared/texts.js'
 import { tokens, visuallyHidden } from '../shared/tokens.js'
 import { isDate, type Zone, zoneOr } from '../shared/zone.js'
 import { ChoosingPane } from './choosing-pane.js'
@@ -140,7 +140,7 @@ export class SlotPicker extends LitElement {
   #wasReady = false
   #said = ''
   #toldStatus = ''
-  #focusOn: Extract<Effect, { do: 'focus' }>['on'] | undefined
+  #focusOn: FocusOn | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   readonly #speech = new Speech(text => {
     this.#said = text
@@ -188,7 +188,8 @@ export class SlotPicker extends LitElement {
 
   /** As if the visitor had pressed this slot: for a page that shows the times itself. */
   choose(slot: string): void {
-    this.#session?.press(slot, this.offered !== undefined)
+    if (this.withoutGrid) this.#session?.cover(slot)
+    this.#session?.press(slot, this.withoutGrid || this.offered !== undefined)
   }
 
   override connectedCallback(): void {
@@ -252,7 +253,11 @@ export class SlotPicker extends LitElement {
 
   /** The same object for as long as it is the same language, so that what was drawn in it stands. */
   #learnLanguage(): void {
-    const locales = preferred(this.locale, this.closest('[lang]')?.getAttribute('lang'))
+    const locales = wantedLocales(
+      this.locale,
+      this.closest('[lang]')?.getAttribute('lang'),
+      navigator.languages
+    )
     const slotMs = this.#session?.slotMs ?? 0
     const spokenFor = [locales.join(), this.timeZone, slotMs, this.texts]
     if (spokenFor.every((part, index) => part === this.#spokenFor[index])) return
@@ -310,7 +315,7 @@ export class SlotPicker extends LitElement {
   protected override render(): TemplateResult {
     const language = this.#language!
     return html`
-      <section class="base" part="base" dir=${directionOf(language.formats.locale)} lang=${language.formats.locale}
+      <section class="base" part="base" tabindex="-1" dir=${directionOf(language.formats.locale)} lang=${language.formats.locale}
         aria-label=${language.texts.heading}>
         <div class="visually-hidden" role="status" aria-live="polite">${this.#said}</div>
         ${this.#session === undefined ? nothing : this.#content(this.#session, language)}
@@ -369,10 +374,10 @@ export class SlotPicker extends LitElement {
     this.#choosing.drawn(root)
     const on = this.#focusOn
     this.#focusOn = undefined
+    const elsewhere = document.activeElement !== document.body || root.activeElement !== null
     if (on === 'grid') this.#choosing.focus(root)
-    else if (on === 'form') root.querySelector<HTMLElement>('#details')?.focus()
-    else if (on === 'confirmation') root.querySelector<HTMLElement>('#done')?.focus()
-    else if (on === 'refusedField') root.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+    else if (on !== undefined && !(on === 'rest' && elsewhere))
+      root.querySelector<HTMLElement>(focusAt[on])?.focus({ preventScroll: on === 'rest' })
     this.#tellHowItIs()
     this.#tickLater()
   }
@@ -406,10 +411,10 @@ export class SlotPicker extends LitElement {
   }
 }
 
-/** The page's language in the visitor's own region, `en-GB` on a page in `en`; then what the visitor reads otherwise. */
-function preferred(own: string | null, ofPage: string | null | undefined): string[] {
-  const regional = navigator.languages.filter(locale => ofPage && locale.startsWith(`${ofPage}-`))
-  return [own, ...regional, ofPage, ...navigator.languages].filter((locale): locale is string =>
-    Boolean(locale)
-  )
-}
+type FocusOn = Extract<Effect, { do: 'focus' }>['on']
+const focusAt = {
+  form: '#details',
+  confirmation: '#done',
+  refusedField: '[aria-invalid="true"]',
+  rest: '.base'
+} as const
