@@ -183,10 +183,6 @@ export class ChoosingPane {
     `
   }
 
-  focus(root: ParentNode): void {
-    this.#grid.focus(root)
-  }
-
   drawn(root: ShadowRoot): void {
     this.#grid.drawn(root)
   }

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import { guard } from 'lit/directives/guard.js'
 import type { Zone } from '../shared/zone.js'
+import { moveFocus } from './focus.js'
 import {
   type Cell,
   firstOf,
@@ -154,12 +155,6 @@ export class GridView {
     `
   }
 
-  /** The active cell takes the focus, once it is drawn. */
-  focus(root: ParentNode): void {
-    const cell = root.querySelector<HTMLElement>('.cell[tabindex="0"]')
-    cell?.focus({ preventScroll: false })
-  }
-
   /**
    * After a drawing: the focus follows the active cell where a key has moved that. Days that are not read yet have no
    * cells; then it waits for them, unless the visitor goes elsewhere meanwhile.
@@ -171,7 +166,7 @@ export class GridView {
     if (elsewhere) return
     // The focus comes from here and not from the visitor: what was wished for stays that.
     const wished = this.#wished
-    this.focus(root)
+    moveFocus('grid', root)
     this.#wished = wished
   }
 

@@ -4,6 +4,7 @@ import { tokens, visuallyHidden } from '../shared/tokens.js'
 import { isDate, type Zone, zoneOr } from '../shared/zone.js'
 import { ChoosingPane } from './choosing-pane.js'
 import { DetailsPane } from './details-pane.js'
+import { type FocusOn, moveFocus } from './focus.js'
 import { openLink } from './link.js'
 import type { Effect } from './picker-types.js'
 import { PickerSession, troubleAfterMs } from './session.js'
@@ -374,10 +375,7 @@ export class SlotPicker extends LitElement {
     this.#choosing.drawn(root)
     const on = this.#focusOn
     this.#focusOn = undefined
-    const elsewhere = document.activeElement !== document.body || root.activeElement !== null
-    if (on === 'grid') this.#choosing.focus(root)
-    else if (on !== undefined && !(on === 'rest' && elsewhere))
-      root.querySelector<HTMLElement>(focusAt[on])?.focus({ preventScroll: on === 'rest' })
+    if (on !== undefined) moveFocus(on, root)
     this.#tellHowItIs()
     this.#tickLater()
   }
@@ -410,11 +408,3 @@ export class SlotPicker extends LitElement {
     }, delayMs)
   }
 }
-
-type FocusOn = Extract<Effect, { do: 'focus' }>['on']
-const focusAt = {
-  form: '#details',
-  confirmation: '#done',
-  refusedField: '[aria-invalid="true"]',
-  rest: '.base'
-} as const

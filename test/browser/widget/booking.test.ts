@@ -128,8 +128,12 @@ t.test('a hold that ends', async t => {
     const extended = ann.told('extended')
     const before = await bob.page.locator(`.cell.locked[data-slot="${slot(0)}"]`).count()
     t.equal(before, 1)
-    await ann.button('Keep it longer').click()
+    await ann.button('Keep it longer').focus()
+    await ann.page.keyboard.press('Enter')
     t.match(await extended, { slots: [slot(0)] })
+    await ann.page.waitForFunction(
+      "document.querySelector('slot-picker').shadowRoot.activeElement?.matches('.base')"
+    )
   })
 
   await t.test('is free on both screens when its countdown has ended, with what was typed kept', async t => {
