@@ -18,8 +18,7 @@ t.test('every message has the address that the protocol gives it', async t => {
     hello: 'openSession',
     calendars: 'listCalendars',
     changes: 'readChanges',
-    cancel: 'cancelBooking',
-    'staff-watch': 'staffLocks'
+    cancel: 'cancelBooking'
   }
   for (const [type, route] of Object.entries(routes)) {
     const [method, path] = route.split(' ')
