@@ -21,6 +21,8 @@ export interface TailTimes {
   stallMs: number
   /** A longer pause between two readings means that this process did. */
   gapMs: number
+  /** So long without a reading that succeeded is as good as a stall: a frozen database soon has no connection to give. */
+  silenceMs: number
   rowsPerReadingMax: number
 }
 
@@ -33,6 +35,7 @@ export const tailTimes: TailTimes = {
   lateAgeMs: 3_000,
   stallMs: 1_000,
   gapMs: 1_500,
+  silenceMs: 2_500,
   rowsPerReadingMax: 5_000
 }
 
@@ -47,8 +50,9 @@ const failedRetryMsMax = 1_000
  * seconds later. A reader that only goes on from where it was would miss it. So there are two passes. The eager one
  * brings nearly everything, soon. The late one reads each row once more when it is three seconds old, and by then
  * nothing can turn up behind it any more. That holds as long as the servers' own limits do, and they do not while
- * the database stands still: after a stall (a slow reading, or a long pause) every watched calendar is read as a
- * whole, at once because people are looking, and again three seconds later, when what the stall held up has ended.
+ * the database stands still: after a stall (a slow reading, a long pause, or a while in which none succeeded) every
+ * watched calendar is read as a whole, at once because people are looking, and again three seconds later, when what the
+ * stall held up has ended.
  *
  * When the database's clock steps back, rows are written under times that were read already. Then both passes begin
  * anew, and every watched calendar is read as a whole in the same way.
@@ -70,7 +74,8 @@ export class Tail {
   /** The database's time of the last reading. */
   #readAtMs = Number.NEGATIVE_INFINITY
   #lateAt = Number.NEGATIVE_INFINITY
-  #lastPollEndedAt: number | undefined
+  #lastReadingEndedAt: number | undefined
+  #lastSuccessAt: number | undefined
   /** Monotonic times at which all watched calendars are to be read as a whole. */
   #snapshotsAt: number[] = []
   #failures = 0
@@ -121,10 +126,11 @@ export class Tail {
     if (!this.#feed.observed) {
       this.#forget()
       // a pause counts from here too: who stands still between the first snapshot and the first reading misses as much
-      this.#lastPollEndedAt = startedAt
+      this.#lastReadingEndedAt = startedAt
       return
     }
-    const pausedMs = startedAt - (this.#lastPollEndedAt ?? startedAt)
+    this.#lastSuccessAt ??= startedAt
+    const silentMs = startedAt - this.#lastSuccessAt
     try {
       await this.#eagerPass()
       if (!this.#fastPath.open) await this.#selectionPass()
@@ -133,13 +139,24 @@ export class Tail {
         this.#lateAt = startedAt
       }
     } finally {
-      const endedAt = this.#clock.monotonic()
-      this.#lastPollEndedAt = endedAt
-      if (endedAt - startedAt > this.#times.stallMs || pausedMs > this.#times.gapMs) {
-        this.#snapshotsAt = [endedAt, endedAt + this.#times.lateAgeMs]
-      }
+      this.#readingEnded(startedAt)
     }
+    if (silentMs > this.#times.silenceMs) this.#stoodStill()
     await this.#snapshotIfDue()
+    this.#lastSuccessAt = this.#clock.monotonic()
+  }
+
+  /** Finds out whether the database stood still while it was read, or this process since the reading before. */
+  #readingEnded(startedAt: number): void {
+    const endedAt = this.#clock.monotonic()
+    const pausedMs = startedAt - (this.#lastReadingEndedAt ?? startedAt)
+    this.#lastReadingEndedAt = endedAt
+    if (endedAt - startedAt > this.#times.stallMs || pausedMs > this.#times.gapMs) this.#stoodStill()
+  }
+
+  #stoodStill(): void {
+    const now = this.#clock.monotonic()
+    this.#snapshotsAt = [now, now + this.#times.lateAgeMs]
   }
 
   async #turn(): Promise<number> {
@@ -163,7 +180,8 @@ export class Tail {
     this.#eagerTo = undefined
     this.#lateTo = undefined
     this.#selectionsTo = undefined
-    this.#lastPollEndedAt = undefined
+    this.#lastReadingEndedAt = undefined
+    this.#lastSuccessAt = undefined
     this.#readAtMs = Number.NEGATIVE_INFINITY
     this.#snapshotsAt = []
     this.lagMs = 0
@@ -238,9 +256,19 @@ export class Tail {
   async #snapshotIfDue(): Promise<void> {
     const now = this.#clock.monotonic()
     if (!this.#snapshotsAt.some(at => at <= now)) return
+    // Each piece is timed by itself: all of them may well take longer than a stall, and that would never end.
+    const timed: Pick<LockStore, 'readRange' | 'nowMs'> = {
+      nowMs: () => this.#store.nowMs(),
+      readRange: async (...range) => {
+        const startedAt = this.#clock.monotonic()
+        const rows = await this.#store.readRange(...range)
+        this.#readingEnded(startedAt)
+        return rows
+      }
+    }
     for (const calendar of this.#feed.watched()) {
       if (this.#stopped) return
-      const rows = await readWholeCalendar(this.#store, calendar)
+      const rows = await readWholeCalendar(timed, calendar)
       const news = this.#feed.absorb({ rows, locks: [], selections: [] })
       this.repaired += news.rows.length
       this.snapshots += 1

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { ViewerTag } from '../../../src/domain/ids.js'
+import type { CalendarId, ViewerTag } from '../../../src/domain/ids.js'
 import type { LockStore } from '../../../src/domain/lock-store.js'
 import { Tail, type TailTimes } from '../../../src/service/upkeep/tail.js'
 import { openSqliteStore } from '../../../src/stores/sql/open-sqlite.js'
@@ -57,6 +57,12 @@ const hiding = (hidden: { slot: string | undefined; stallMs: number }, time: Ste
       hidden.stallMs = 0
       return { ...read, rows: read.rows.filter(row => row.slot !== hidden.slot) }
     }
+  }))
+
+/** The same for the readings of whole calendars. */
+const hidingRows = (hidden: { slot: string | undefined }) =>
+  replacing(store => ({
+    readRange: async (...args) => (await store.readRange(...args)).filter(row => row.slot !== hidden.slot)
   }))
 
 t.test('what Redis lost the tail brings, and without it the screen stays wrong', async t => {
@@ -309,6 +315,74 @@ t.test('an outage of the database is waited out, and made good', async t => {
   await time.step(1_100)
   t.equal(there.screen.get(slot(0))?.state, 'locked')
 })
+
+t.test(
+  'what a long stall held up is found too when it commits after the first reading that succeeds',
+  async t => {
+    const time = new SteppedTime()
+    const database = { out: false }
+    const hidden: { slot: string | undefined; stallMs: number } = { slot: undefined, stallMs: 0 }
+    const path = sharedDatabase(t)
+    const here = await instance(t, { time, path })
+    const there = await instance(t, {
+      time,
+      path,
+      wrap: store => failing(database, 'readChanges')(hidingRows(hidden)(hiding(hidden, time)(store)))
+    })
+    there.feed.watch(demo)
+    const tail = tailOf(t, there, time)
+    tail.start()
+    await time.step(5_000)
+    // its statement began before the stall, and has the rest of its work to do after it
+    hidden.slot = slot(0)
+    await grant(here, 'a', [0], { silent: true })
+    database.out = true
+    // no connection is to be had: each reading fails soon
+    await time.step(20_000)
+    t.ok(tail.failed > 10)
+    database.out = false
+    await time.step(1_500)
+    t.equal(there.screen.get(slot(0)), undefined, 'it has not committed')
+    hidden.slot = undefined
+    await time.step(4_000)
+    t.equal(there.screen.get(slot(0))?.state, 'locked')
+    const { snapshots } = tail
+    await time.step(20_000)
+    t.equal(tail.snapshots, snapshots, 'and then it rests')
+  }
+)
+
+t.test(
+  'reading many calendars as a whole takes long and is no stall; one reading that takes long is',
+  async t => {
+    const [lane] = connected(1) as [MemoryLane]
+    const slowly = { everyMs: 0, onceMs: 0 }
+    const time = new SteppedTime()
+    const there = await instance(t, {
+      time,
+      lane,
+      wrap: replacing(store => ({
+        readRange: async (...args) => {
+          time.freeze(slowly.everyMs + slowly.onceMs)
+          slowly.onceMs = 0
+          return await store.readRange(...args)
+        }
+      }))
+    })
+    for (const calendar of ['c1', 'c2', 'c3'] as CalendarId[]) there.feed.watch(calendar)
+    const tail = tailOf(t, there, time)
+    tail.start()
+    await time.step(3_000)
+    slowly.everyMs = 900
+    time.freeze(20_000)
+    await time.step(60_000)
+    t.equal(tail.snapshots, 6, 'at once and once more later, and that is all')
+    slowly.onceMs = 5_000
+    time.freeze(20_000)
+    await time.step(60_000)
+    t.equal(tail.snapshots, 6 + 9, 'a stall in the middle of it: from the beginning, and once more later')
+  }
+)
 
 t.test('after stop nothing is read and no timer is left', async t => {
   const { time, there } = await two(t)
