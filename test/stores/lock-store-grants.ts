@@ -235,6 +235,22 @@ export function replacePromises(promise: Declare): void {
     t.match(await store.extend({ ...asked, lock: longer.request.lock }), { status: 'LIFE_LIMIT' })
   })
 
+  promise(
+    'a replacement of a lock that is older than locks may become now ends no sooner than that lock',
+    async (t, { store, age }) => {
+      const owner = newSession()
+      const { request } = await granted(store, { owner, slots: slots(1, 2) })
+      await age(9 * minute)
+      const [old] = await store.readLiveLocks({ owner })
+      const { outcome } = await granted(store, {
+        ...{ owner, slots: slots(2, 3), replaces: request.lock },
+        lockLifeMaxMs: 5 * minute
+      })
+      t.equal(outcome.lock.expiresAt, old!.expiresAt)
+      t.strictSame(await store.readLiveLocks({ owner }), [outcome.lock], 'and is live')
+    }
+  )
+
   promise('a replacement that shares no slot begins a life of its own', async (t, { store, age }) => {
     const owner = newSession()
     const { request } = await granted(store, { owner, slots: slots(1) })

@@ -255,10 +255,11 @@ function limitReached(request: GrantRequest, counts: Row): GrantOutcome | undefi
 }
 
 /** The same as lifeOf. */
+const lifeEndText =
+  'CASE WHEN old.expires_ms > old.created_ms + :life THEN old.expires_ms ELSE old.created_ms + :life END'
 const lifeText = {
   created: 'CASE WHEN :goesOn = 1 THEN old.created_ms ELSE :created END',
-  expires:
-    'CASE WHEN :goesOn = 1 AND old.created_ms + :life < :expires THEN old.created_ms + :life ELSE :expires END'
+  expires: `CASE WHEN :goesOn = 1 AND (${lifeEndText}) < :expires THEN (${lifeEndText}) ELSE :expires END`
 }
 
 const insertLockText = (dialect: Dialect, count: number, replacing: boolean): string => `
@@ -309,6 +310,10 @@ const endOfNew = '(SELECT expires_ms FROM locks WHERE locks.id = :lock)'
 const goesOnWith = (request: GrantRequest, old: Pick<LockRecord, 'calendar' | 'slots'>): boolean =>
   old.calendar === request.calendar && old.slots.some(slot => request.slots.includes(slot))
 
+/**
+ * A lock that shares a slot with the one it replaces ends when that one's life does. One that lives longer than a lock
+ * may now (the setting was another when it was granted) keeps its end: nobody loses a hold by changing it.
+ */
 function lifeOf(
   request: GrantRequest,
   old: LockRecord | undefined,
@@ -316,7 +321,8 @@ function lifeOf(
 ): Pick<LockRecord, 'createdAt' | 'expiresAt'> {
   const expiresAt = nowMs + request.ttlMs
   if (old === undefined || !goesOnWith(request, old)) return { createdAt: nowMs, expiresAt }
-  return { createdAt: old.createdAt, expiresAt: Math.min(expiresAt, old.createdAt + request.lockLifeMaxMs) }
+  const lifeEndsAt = Math.max(old.createdAt + request.lockLifeMaxMs, old.expiresAt)
+  return { createdAt: old.createdAt, expiresAt: Math.min(expiresAt, lifeEndsAt) }
 }
 
 interface Target {
