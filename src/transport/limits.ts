@@ -68,6 +68,8 @@ export function windowLimit(options: WindowOptions): RateLimiter {
   })
   /** Brings our own count up to that of all; never down, for it may know what the others do not yet. */
   const learn = async (group: string, total: number, leftMs: number): Promise<void> => {
+    // to the library no time is for ever, and who was forgotten meanwhile would be counted outside of the bound
+    if (leftMs <= 0 || !heard.has(group)) return
     const missing = total - ((await limiter.get(group))?.consumedPoints ?? 0)
     if (missing > 0) await limiter.penalty(group, missing, { customDuration: leftMs / 1_000 })
   }

@@ -72,6 +72,23 @@ t.test('an address that is refused stays refused, however many others come by', 
   t.match(await limiter.take('198.51.100.0'), { allowed: true }, 'one that was silent for long is forgotten')
 })
 
+t.test(
+  'what the others counted in a window that is just over, or of somebody forgotten, is no count',
+  async t => {
+    const answers: ((count: { total: number; leftMs: number }) => void)[] = []
+    const sharing: CountSharing = { add: (_, learn) => void answers.push(learn) }
+    const limiter = windowLimit({ name: 'x', max: 5, windowMs: 600_000, groupsMax: 1, sharing })
+    await limiter.take('ann')
+    answers[0]!({ total: 5, leftMs: 0 })
+    await nextTurn()
+    t.match(await limiter.take('ann'), { allowed: true, remaining: 3 })
+    await limiter.take('bob')
+    answers[0]!({ total: 5, leftMs: 600_000 })
+    await nextTurn()
+    t.match(await limiter.take('ann'), { allowed: true, remaining: 4 }, 'counted anew, like anybody')
+  }
+)
+
 t.test('connections of one address are counted up and down', t => {
   const count = new ConnectionCount(2)
   count.opened('192.0.2.1')
