@@ -130,7 +130,7 @@ async function answersWithoutTls(address: RedisAddress): Promise<boolean> {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : ''
 
-/** As the fast lane does it for a lock: fill, reserve, settle and tell, hover, and a message that comes back. */
+/** As the fast lane does it for a lock: fill, reserve, settle and tell, hover, count, and a message that comes back. */
 async function exercise(
   { address, prefix, clock, random }: Patient,
   client: Redis
@@ -167,6 +167,8 @@ async function exercise(
     await lane.putSelection({ calendar, viewer, slot, seq: 1, expiresAt: nowMs + 5_000 }, nowMs)
     const hovers = await lane.readSelections(calendar, nowMs)
     if (hovers.length !== 1) return misbehaves('a hover that was put is not there')
+    const [counted] = await lane.addCounts([{ name: calendar, by: 1, windowMs: patienceMs }])
+    if (counted?.total !== 1) return misbehaves('a count that all instances share does not begin at 1')
     await lane.probe()
     return undefined
   } catch (error) {
@@ -176,7 +178,7 @@ async function exercise(
     const left = [
       ...[keys.slot(calendar, slot), keys.generation(calendar)],
       ...[keys.selection(calendar, viewer), keys.selections(calendar)],
-      keys.probe(lane.instance)
+      ...[keys.count(calendar), keys.probe(lane.instance)]
     ]
     // what may not be deleted ends by itself
     await Promise.allSettled(left.map(key => client.del(key)))

@@ -53,6 +53,10 @@ t.test('an account that may not do what slotlock does, each lack by its name', a
   t.strictSame(troubles(await lookAtRedis(await account(...without('~slotlock:*'), '~other:*'))), [
     'redis-rights'
   ])
+  const notTheLimits = ['~slotlock:{slotlock-scratch*', '~slotlock:{probe*']
+  t.strictSame(troubles(await lookAtRedis(await account(...without('~slotlock:*'), ...notTheLimits))), [
+    'redis-rights'
+  ])
   t.strictSame(troubles(await lookAtRedis(await account(...without('&slotlock:*'), 'resetchannels'))), [
     'redis-deaf'
   ])
