@@ -5,7 +5,7 @@ import { setUps, startWorld } from '../helpers/set-ups.js'
 t.setTimeout(300_000)
 
 const redisAndSql = setUps.find(({ name }) => name === 'redis+sql')!
-/** Seconds of this test are less than the minute that a limit counts. */
+/** Asked for twice over, they are all let in or refused within the minute that a limit counts. */
 const max = 40
 
 t.test(
@@ -31,40 +31,45 @@ t.test(
     }
     const sharedWords = 'counted by all instances together'
     const aloneWords = 'counted by each instance for itself until Redis is back'
-    const said = (log: string, words: string): number => log.split(words).length - 1
+    /** By the last that each said of it. */
+    const share = (): boolean =>
+      [a, b].every(({ log }) => log.lastIndexOf(sharedWords) > log.lastIndexOf(aloneWords))
+    const timesAlone = (): number => [a, b].flatMap(({ log }) => log.split(aloneWords).slice(1)).length
+    /** A machine so busy that Redis seemed out meanwhile says nothing about sharing. */
+    const letInWhileShared = async (network: string): Promise<number> => {
+      for (let n = 1; ; n++) {
+        await until('limits are shared', share, 60_000)
+        const before = timesAlone()
+        const entered = await letIn(`${network}.${n}`)
+        if (timesAlone() === before) return entered
+      }
+    }
     const limitsFinding = async (): Promise<boolean> => {
       const { findings } = (await (await a.get('/health')).json()) as { findings: { code: string }[] }
       return findings.some(({ code }) => code === 'limits-not-shared')
     }
-    for (const { process } of [a, b])
-      await until('limits are shared', () => said(process.output, sharedWords) === 1)
-    t.equal(await limitsFinding(), false)
-
-    const together = await letIn('192.0.2.1')
+    const together = await letInWhileShared('198.51.100')
     t.ok(
       together >= max && together < 2 * max,
       `${together} got in: what both let in, less what one had not yet heard of`
     )
+    await until('and an operator is not told otherwise', async () => !(await limitsFinding()))
+    const countedFrom = performance.now()
     const used = max - 1
     for (let n = 0; n < used; n++) t.equal(await sessionAt(a.url, '192.0.2.2'), 201)
-    await until('the other instance has heard of it', async () => {
-      const counted = await redis.client().get('slotlock:{limits}:sessions:192.0.2.2')
-      return counted === String(used)
-    })
 
     await redis.kill()
-    for (const { process } of [a, b])
-      await until('both have noticed', () => said(process.output, aloneWords) === 1)
+    await until('both have noticed', () =>
+      [a, b].every(({ log }) => log.lastIndexOf(aloneWords) > log.lastIndexOf(sharedWords))
+    )
     t.ok(await limitsFinding(), 'and an operator can see it')
     t.equal(await letIn('192.0.2.3'), 2 * max, 'the twin: each lets in as many')
     t.equal(await sessionAt(a.url, '192.0.2.2'), 201, 'what was counted before still counts here')
-    t.equal(await sessionAt(a.url, '192.0.2.2'), 429)
+    const refused = (await sessionAt(a.url, '192.0.2.2')) === 429
+    t.ok(refused || performance.now() - countedFrom > 59_000, 'as long as its minute lasts')
 
     await redis.restart()
-    for (const { process } of [a, b])
-      await until('both share again', () => said(process.output, sharedWords) === 2, 30_000)
-    const again = await letIn('192.0.2.4')
+    const again = await letInWhileShared('203.0.113')
     t.ok(again >= max && again < 2 * max, `${again} got in`)
-    t.equal(await sessionAt(a.url, '192.0.2.2'), 429)
   }
 )

@@ -22,7 +22,10 @@ const codesOf = (stdout: string): string[] =>
 
 t.test('a running instance, and beside it the store that it works on: exit code 0', async t => {
   const { url } = await Instance.start(t, settings)
-  const ran = await runCli(['doctor', '--url', url], settings)
+  const examine = () => runCli(['doctor', '--url', url], settings)
+  let ran = await examine()
+  // an instance that has just started on a busy machine is late, and says so
+  for (let n = 0; n < 20 && /event-loop-late/.test(ran.stdout); n++) ran = await examine()
   t.equal(ran.code, 0, ran.stdout)
   t.match(ran.stdout, /^settings +development, embedded$/m)
   t.match(ran.stdout, /^database +SQLite in .*released$/m)
