@@ -4,6 +4,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Seconds, from what Redis takes to what nobody waits for any more. */
 const durationBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+/** What the event loop's lag is said of: this one and the one before. */
+const defaultLagWindowMs = 10_000
+
 /**
  * What the operator sees. One registry per process, no labels whose values strangers choose: a calendar's or a slot's
  * name would make one series each, and the memory for them.
@@ -19,9 +22,12 @@ export class Metrics {
   readonly limited: Counter<'limit'>
   readonly refusedUpgrades: Counter<'reason'>
   readonly #delay = monitorEventLoopDelay({ resolution: 20 })
+  /** By the clock and not by the scrapes: `/health` asks too, and there may be two who scrape, or nobody. */
+  readonly #lagWindows: NodeJS.Timeout
+  #lagBeforeMs = 0
   #utilization: EventLoopUtilization = performance.eventLoopUtilization()
 
-  constructor(options: { defaults?: boolean } = {}) {
+  constructor(options: { defaults?: boolean; lagWindowMs?: number } = {}) {
     const registers = [this.registry]
     this.operations = new Histogram({
       name: 'slotlock_operation_duration_seconds',
@@ -72,14 +78,14 @@ export class Metrics {
       registers
     })
     this.#delay.enable()
+    this.#lagWindows = setInterval(() => {
+      this.#lagBeforeMs = this.#lagNowMs()
+      this.#delay.reset()
+    }, options.lagWindowMs ?? defaultLagWindowMs).unref()
     this.gauge(
       'slotlock_event_loop_lag_seconds',
-      'Event loop delay since the last scrape, 99th percentile',
-      () => {
-        const lagMs = this.eventLoopLagMs()
-        this.#delay.reset()
-        return lagMs / 1_000
-      }
+      'Event loop delay of the last 10 to 20 seconds, 99th percentile',
+      () => this.eventLoopLagMs() / 1_000
     )
     this.gauge(
       'slotlock_event_loop_utilization_ratio',
@@ -94,8 +100,12 @@ export class Metrics {
     if (options.defaults !== false) collectDefaultMetrics({ register: this.registry })
   }
 
-  /** 99th percentile of how late timers are, above the sampling interval itself. */
+  /** 99th percentile of how late timers were lately, above the sampling interval itself. */
   eventLoopLagMs(): number {
+    return Math.max(this.#lagBeforeMs, this.#lagNowMs())
+  }
+
+  #lagNowMs(): number {
     const lagMs = this.#delay.percentile(99) / 1e6 - 20
     return Number.isFinite(lagMs) ? Math.max(0, lagMs) : 0
   }
@@ -155,6 +165,7 @@ export class Metrics {
   }
 
   close(): void {
+    clearInterval(this.#lagWindows)
     this.#delay.disable()
   }
 }
