@@ -159,6 +159,7 @@ export class StaffHub<M extends StaffMember> {
     // more in one millisecond than a reading holds: step over it
     audience.reachedMs = full && reachedMs <= sinceMs ? sinceMs + 1 : reachedMs
     audience.full = full
+    if (!full && reachedMs < before) steppedBack(audience)
     for (const { id, at } of news.feed) audience.known.set(id, at)
     for (const [id, at] of audience.known)
       if (at < audience.reachedMs - lateMsMax - failedRetryMs) audience.known.delete(id)
@@ -205,6 +206,14 @@ export class StaffHub<M extends StaffMember> {
       if (listed && behindSinceMs !== undefined) return true
     return false
   }
+}
+
+/** The database's clock did, and what bears its new times was not read for: once more, from there. */
+function steppedBack(audience: Audience<unknown>): void {
+  audience.heard = true
+  for (const place of audience.members.values())
+    if (place.behindSinceMs !== undefined)
+      place.behindSinceMs = Math.min(place.behindSinceMs, audience.reachedMs)
 }
 
 const frameOf = (push: Push): Buffer => textFrame(JSON.stringify(push))

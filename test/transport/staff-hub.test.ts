@@ -112,6 +112,23 @@ function scene(t: { teardown(end: () => void): void }) {
   return { hub, feed, trail, change, join, calm }
 }
 
+t.test('when the clock of the database steps back, what comes next is told at once', async t => {
+  const { trail, change, join, calm } = scene(t)
+  const [inStep, slow] = [join(), join()]
+  await calm()
+  trail.now -= 60_000
+  change(entry(1, trail.now))
+  await until('it is told', () => inStep.told.length === 1)
+  slow.state = 'BEHIND'
+  change(entry(2, trail.now))
+  await until('so is the next', () => inStep.told.length === 2)
+  trail.now -= 60_000
+  change(entry(3, trail.now))
+  await until('and what came after another step', () => inStep.told.length === 3)
+  slow.state = 'IN_SYNC'
+  await until('also to who was too slow', () => slow.told.includes(3))
+})
+
 t.test('all staff of a calendar get the same bytes, from one reading', async t => {
   const { trail, change, join, calm } = scene(t)
   const all = [join(), join(), join()]
