@@ -106,7 +106,7 @@ t.test('serve makes the demo on a first start, and one line says where it is and
   const settings: Env = { SLOTLOCK_DATA: onDisk(t) }
   const instance = await Instance.start(t, settings)
   const line = JSON.parse(instance.log.split('\n').find(one => one.includes('listens on'))!)
-  t.match(line, { url: instance.url, mode: 'embedded', demo: `${instance.url}/v1/calendars/demo/slots` })
+  t.match(line, { url: instance.url, mode: 'embedded', demo: instance.url })
   const { calendars } = (await (await instance.get('/v1/calendars')).json()) as { calendars: unknown[] }
   t.match(calendars, [{ id: 'demo', slotMinutes: 30, resources: [{ id: 'dr-lee' }, { id: 'dr-kim' }] }])
   t.equal(await instance.stop(), 0)
