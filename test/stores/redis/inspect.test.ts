@@ -5,7 +5,8 @@ import { RedisServer } from '../../helpers/redis.js'
 import { openLane, working } from './lane.js'
 
 t.test('a server that is set up for it has nothing against it', async t => {
-  const server = await RedisServer.start(t, ['--client-output-buffer-limit', 'pubsub 64mb 16mb 60'])
+  const asWanted = ['--client-output-buffer-limit', 'pubsub 64mb 16mb 60', '--maxmemory', '100mb']
+  const server = await RedisServer.start(t, [...asWanted, '--appendonly', 'yes'])
   const lane = openLane(t, server.url)
   await working(lane)
   const { version, runId, findings } = await lane.inspect()
@@ -32,10 +33,14 @@ t.test('a small output buffer is mentioned', async t => {
   const server = await RedisServer.start(t)
   const lane = openLane(t, server.url)
   await working(lane)
-  t.match((await lane.inspect()).findings, [{ severity: 'info', what: /32 MiB behind/ }])
+  const { findings } = await lane.inspect()
+  t.match(
+    findings.find(({ code }) => code === 'redis-output-buffer'),
+    { severity: 'info', what: /32 MiB behind/ }
+  )
 })
 
-t.test('a replica is a warning', async t => {
+t.test('a replica is critical, for it takes no write', async t => {
   const primary = await RedisServer.start(t)
   const server = await RedisServer.start(t, ['--replicaof', '127.0.0.1', String(primary.port)])
   const lane = openLane(t, server.url)
@@ -44,7 +49,10 @@ t.test('a replica is a warning', async t => {
     inspection = await lane.inspect().catch(() => undefined)
     return inspection !== undefined
   })
-  t.ok(inspection?.findings.some(({ severity, what }) => severity === 'warning' && /is a replica/.test(what)))
+  t.match(
+    inspection?.findings.find(({ code }) => code === 'redis-replica'),
+    { severity: 'critical', what: /is a replica/ }
+  )
 })
 
 t.test('not being allowed to look is a finding, not an error', async t => {
