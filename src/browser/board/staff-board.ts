@@ -176,6 +176,8 @@ export class StaffBoard extends LitElement {
     const { row, column } = this.#state.at
     const cell = this.renderRoot.querySelector<HTMLElement>(`[data-at="${row}:${column}"]`)
     cell?.focus({ preventScroll: false })
+    // beneath a dialog that has only just gone nothing may have the focus before the next frame
+    if (this.shadowRoot?.activeElement !== cell) requestAnimationFrame(() => cell?.focus())
     cell?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   }
 
