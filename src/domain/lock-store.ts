@@ -5,6 +5,12 @@ import type { BookingRecord, Customer, LockRecord } from './lock.js'
 import type { Selection, SlotRow } from './slot.js'
 
 /**
+ * What one reading of a range gives at most. A longer one is gone on with; a reading of this size keeps the process from
+ * everything else for some milliseconds while its rows are taken apart.
+ */
+export const rowsPerReadingMax = 2_000
+
+/**
  * The judge. What every SQL store promises, whichever database it speaks to; test/stores/lock-store-contract.ts
  * holds each of them to it.
  *
@@ -72,7 +78,7 @@ export interface LockStore {
    */
   sweep(locksMax: number): Promise<{ ended: LockRecord[]; rows: SlotRow[]; nextExpiryAt: number | undefined }>
 
-  /** All rows whose slot starts in [fromMs, toMs), free ones included for their version, the earliest first. At most 5,000. */
+  /** All rows whose slot starts in [fromMs, toMs), free ones included for their version, the earliest first. At most `rowsPerReadingMax`. */
   readRange(calendar: CalendarId, fromMs: number, toMs: number): Promise<SlotRow[]>
 
   /** The rows of these slots; a slot without a row is left out. */

@@ -1,5 +1,5 @@
 import { type CalendarId, parseSlotId, type SlotId } from '../../domain/ids.js'
-import type { LockStore } from '../../domain/lock-store.js'
+import { type LockStore, rowsPerReadingMax } from '../../domain/lock-store.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
 import type { ParamsOf, ResultOf } from '../../protocol/operations.js'
 import { done, type Handlers, invalid, type Outcome } from '../answers/refusal.js'
@@ -13,7 +13,6 @@ import type { CalendarDirectory } from './calendars.js'
 import { type Cursor, cursorText, digestOf, parseCursor, rangeDigestOf } from './cursor.js'
 import { type DateRange, dateRangeOf } from './date-range.js'
 import { isOutage, type SlotReader } from './reading.js'
-import { rowsPerReadingMax } from './whole-calendar.js'
 
 /** By this age of a row, every statement that could still bring it to light has ended; the tail says why. */
 const overlapMs = 3_000

@@ -1,9 +1,7 @@
 import { type CalendarId, parseSlotId } from '../../domain/ids.js'
-import type { LockStore } from '../../domain/lock-store.js'
+import { type LockStore, rowsPerReadingMax } from '../../domain/lock-store.js'
 import type { SlotRow } from '../../domain/slot.js'
 
-/** What the store gives at most in one reading; see LockStore.readRange. */
-export const rowsPerReadingMax = 5_000
 const minuteMs = 60_000
 /** What has begun cannot be locked any more; a day leaves room for slots that last as long. */
 const pastMs = 86_400_000

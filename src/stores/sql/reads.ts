@@ -2,14 +2,12 @@ import type { CalendarDefinition } from '../../domain/calendar.js'
 import { StoreBusy } from '../../domain/errors.js'
 import type { CalendarId, LockId, SessionId, SlotId } from '../../domain/ids.js'
 import type { LockRecord } from '../../domain/lock.js'
-import type { ChangedLock, ChangedSlot } from '../../domain/lock-store.js'
+import { type ChangedLock, type ChangedSlot, rowsPerReadingMax } from '../../domain/lock-store.js'
 import type { SlotRow } from '../../domain/slot.js'
 import { again, inTime, nowOf, type StoreContext, selectLock, selectNow, stampValues } from './context.js'
 import { jsonBytesOf, lockColumns, numberOf, slotColumns, toCalendar, toLock, toSlotRow } from './rows.js'
 import { namedValues, nameList } from './statement.js'
 
-/** Their rows are made into objects in one go: five thousand keep the process from everything else for 25 ms. */
-const rangeRowsMax = 5_000
 const liveLocksMax = 1_000
 /** An IN list of more is split; the texts stay short and the plans good. */
 const slotsPerReadMax = 256
@@ -23,7 +21,7 @@ export async function readRange(
   const [rows] = await context.db.read([
     {
       text: `SELECT ${slotColumns} FROM slots WHERE calendar = :calendar AND start_ms >= :from AND start_ms < :to
-        ORDER BY start_ms, slot LIMIT ${rangeRowsMax}`,
+        ORDER BY start_ms, slot LIMIT ${rowsPerReadingMax}`,
       values: { calendar, from: fromMs, to: toMs }
     }
   ])
@@ -113,7 +111,7 @@ export async function readCalendarChanges(
     {
       text: `SELECT ${slotColumns} FROM slots
         WHERE calendar = :calendar AND updated_ms >= :since AND start_ms >= :from AND start_ms < :to
-        ORDER BY updated_ms, slot LIMIT ${rangeRowsMax}`,
+        ORDER BY updated_ms, slot LIMIT ${rowsPerReadingMax}`,
       values: { calendar, since: sinceMs, from: fromMs, to: toMs }
     }
   ])

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { StoreUnavailable } from '../../../src/domain/errors.js'
 import { type ResourceId, slotIdOf } from '../../../src/domain/ids.js'
+import { rowsPerReadingMax } from '../../../src/domain/lock-store.js'
 import type { SlotRow } from '../../../src/domain/slot.js'
-import { readAllRows, rowsPerReadingMax } from '../../../src/service/reading/whole-calendar.js'
+import { readAllRows } from '../../../src/service/reading/whole-calendar.js'
 import { SharedReads } from '../../../src/service/tools/shared-reads.js'
 import { demo, rowOf } from '../live-fixture.js'
 
