@@ -102,8 +102,11 @@ export function reduce(state: BoardState, event: BoardEvent, shown: Shown): Redu
     case 'clear':
       return to({ ...state, selected: new Set(), anchor: state.at })
     case 'askFree':
-      return event.locks.length === 0 ? to(state) : to({ ...state, freeing: event.locks, notice: undefined })
+      if (event.locks.length === 0 || state.busy) return to(state)
+      return to({ ...state, freeing: event.locks, notice: undefined })
     case 'dontFree':
+      // what was sent cannot be called back
+      if (state.busy) return to(state)
       return to({ ...state, freeing: undefined }, { do: 'focus', on: 'grid' })
     case 'free':
       if (state.freeing === undefined || state.busy) return to(state)

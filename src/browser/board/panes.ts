@@ -99,19 +99,19 @@ export function chosenTemplate(
     <div class="actions">
       ${
         free.length > 0
-          ? html`<button class="button bad" ?disabled=${busy} @click=${events.free}>
+          ? html`<button class="button bad" aria-disabled=${busy ? 'true' : nothing} @click=${events.free}>
               ${free.length === 1 ? words.freeIt : `Free ${free.length} holds`}…
             </button>`
           : nothing
       }
       ${
         close.length > 0
-          ? html`<button class="button outlined" ?disabled=${busy} @click=${events.close}>Close${count(close)}</button>`
+          ? html`<button class="button outlined" aria-disabled=${busy ? 'true' : nothing} @click=${events.close}>Close${count(close)}</button>`
           : nothing
       }
       ${
         open.length > 0
-          ? html`<button class="button outlined" ?disabled=${busy} @click=${events.open}>Open${count(open)}</button>`
+          ? html`<button class="button outlined" aria-disabled=${busy ? 'true' : nothing} @click=${events.open}>Open${count(open)}</button>`
           : nothing
       }
     </div>
@@ -161,8 +161,8 @@ export function freeDialogTemplate(
       ${reasons.map(reason => html`<button type="button" class="chip" @click=${suggest}>${reason}</button>`)}
     </div>
     <div class="actions end">
-      <button type="button" class="button outlined" ?disabled=${busy} @click=${events.cancel}>${words.cancel}</button>
-      <button class="button bad solid" ?disabled=${busy}>
+      <button type="button" class="button outlined" aria-disabled=${busy ? 'true' : nothing} @click=${events.cancel}>${words.cancel}</button>
+      <button class="button bad solid" aria-disabled=${busy ? 'true' : nothing}>
         ${count === 1 ? words.freeIt : `Free ${count} holds`}
       </button>
     </div>

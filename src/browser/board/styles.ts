@@ -39,7 +39,8 @@ export const styles = css`
     padding: 0;
     cursor: pointer;
   }
-  button:disabled {
+  button:disabled,
+  button[aria-disabled='true'] {
     cursor: default;
     opacity: 0.55;
   }
