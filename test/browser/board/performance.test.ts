@@ -1,5 +1,5 @@
 import t from 'tap'
-import { frameTasksOf } from '../../helpers/frame-tasks.js'
+import { changeStorm, closedMin, longestFrame, ms } from '../change-storm.js'
 import { openingHours, openPractice } from '../widget/practice.js'
 import { StaffScreen } from './staff-screen.js'
 
@@ -13,9 +13,6 @@ t.setTimeout(280_000)
 
 const rooms = 101
 const slotsPerRoom = 20
-const changesPerRequest = 5
-const requests = 100
-const pauseMs = 50
 const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)
 
 t.test('a change costs its row, not the board', async t => {
@@ -50,32 +47,16 @@ t.test('a change costs its row, not the board', async t => {
   })()`)) as number
   t.ok(inView >= 2_000, `${inView} slots are in view`)
 
-  await browser.startTracing(board.page, { categories: ['devtools.timeline', 'toplevel'] })
-  await board.page.evaluate(`new Promise(resolve => {
-    document.querySelector('staff-board').lang = 'de'
-    document.querySelector('staff-board').requestUpdate()
-    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 500)))
-  })`)
-  const whole = frameTasksOf(await browser.stopTracing())[0]!
-
-  await browser.startTracing(board.page, { categories: ['devtools.timeline', 'toplevel'] })
-  const startedMs = performance.now()
-  for (let request = 0; request < requests; request++) {
-    const from = (request * 97 * changesPerRequest) % (slots.length - changesPerRequest * 10)
-    const some = Array.from({ length: changesPerRequest }, (_, index) => slots[from + index * 9]!)
-    await ask('POST', '/v1/calendars/wide/blocks', 'staff', { slots: some })
-    const restMs = startedMs + (request + 1) * pauseMs - performance.now()
-    if (restMs > 0) await new Promise(resolve => setTimeout(resolve, restMs))
-  }
-  const seconds = (performance.now() - startedMs) / 1_000
-  const tasks = frameTasksOf(await browser.stopTracing())
-  const at = (share: number): number => tasks[Math.floor((tasks.length - 1) * share)]!
-  const changes = await board.cells('blocked').count()
-  t.ok(changes > requests, `${changes} slots are closed now`)
-  const ms = (value: number): string => `${value.toFixed(1)} ms`
-  t.comment(
-    `${Math.round((requests * changesPerRequest) / seconds)} changes/s on ${inView} slots: ${tasks.length} frames, ` +
-      `median ${ms(at(0.5))}, 99th percentile ${ms(at(0.01))}, longest ${ms(tasks[0]!)}; all anew ${ms(whole)}`
+  const whole = await longestFrame(
+    browser,
+    board.page,
+    `document.querySelector('staff-board').lang = 'de'; document.querySelector('staff-board').requestUpdate()`
   )
+  const close = (some: readonly string[]) =>
+    ask('POST', '/v1/calendars/wide/blocks', 'staff', { slots: some })
+  const { at, words } = await changeStorm(browser, board.page, slots, close)
+  const changes = await board.cells('blocked').count()
+  t.ok(changes > closedMin, `${changes} slots are closed now`)
+  t.comment(`on ${inView} slots, ${words}; all anew ${ms(whole)}`)
   t.ok(at(0.5) < whole / 2, `a frame takes ${ms(at(0.5))}, drawing all anew ${ms(whole)}`)
 })

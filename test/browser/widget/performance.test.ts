@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Screen } from '../../helpers/chromium.js'
-import { frameTasksOf } from '../../helpers/frame-tasks.js'
+import { changeStorm, closedMin, longestFrame, ms } from '../change-storm.js'
 import { allDay, openPractice } from './practice.js'
 
 /**
@@ -10,10 +10,6 @@ import { allDay, openPractice } from './practice.js'
  */
 
 t.setTimeout(280_000)
-
-const changesPerRequest = 5
-const requests = 100
-const pauseMs = 50
 
 t.test('a change costs its row, not the screen', async t => {
   const { browser, site, url, define, ask } = await openPractice(t)
@@ -39,31 +35,16 @@ t.test('a change costs its row, not the screen', async t => {
     return `room/${new Date(startMs).toISOString().slice(0, 16)}Z`
   })
 
-  await browser.startTracing(screen.page, { categories: ['devtools.timeline', 'toplevel'] })
-  await screen.page.evaluate(`new Promise(resolve => {
-    document.querySelector('slot-picker').texts = { cellFree: '{time}: free' }
-    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 500)))
-  })`)
-  const whole = frameTasksOf(await browser.stopTracing())[0]!
-
-  await browser.startTracing(screen.page, { categories: ['devtools.timeline', 'toplevel'] })
-  const startedMs = performance.now()
-  for (let request = 0; request < requests; request++) {
-    const from = (request * 97 * changesPerRequest) % (slots.length - changesPerRequest * 10)
-    const some = Array.from({ length: changesPerRequest }, (_, index) => slots[from + index * 9]!)
-    await ask('POST', '/v1/calendars/wide/blocks', 'staff', { slots: some })
-    const restMs = startedMs + (request + 1) * pauseMs - performance.now()
-    if (restMs > 0) await new Promise(resolve => setTimeout(resolve, restMs))
-  }
-  const seconds = (performance.now() - startedMs) / 1_000
-  const tasks = frameTasksOf(await browser.stopTracing())
-  const at = (share: number): number => tasks[Math.floor((tasks.length - 1) * share)]!
-  const changes = await screen.cells('blocked').count()
-  t.ok(changes > requests, `${changes} times are closed now`)
-  const ms = (value: number): string => `${value.toFixed(1)} ms`
-  t.comment(
-    `${Math.round((requests * changesPerRequest) / seconds)} changes/s on 2,016 slots: ${tasks.length} frames, ` +
-      `median ${ms(at(0.5))}, 99th percentile ${ms(at(0.01))}, longest ${ms(tasks[0]!)}; all anew ${ms(whole)}`
+  const whole = await longestFrame(
+    browser,
+    screen.page,
+    `document.querySelector('slot-picker').texts = { cellFree: '{time}: free' }`
   )
+  const close = (some: readonly string[]) =>
+    ask('POST', '/v1/calendars/wide/blocks', 'staff', { slots: some })
+  const { at, words } = await changeStorm(browser, screen.page, slots, close)
+  const changes = await screen.cells('blocked').count()
+  t.ok(changes > closedMin, `${changes} times are closed now`)
+  t.comment(`on 2,016 slots, ${words}; all anew ${ms(whole)}`)
   t.ok(at(0.5) < whole / 3, `a frame takes ${ms(at(0.5))}, drawing all anew ${ms(whole)}`)
 })
