@@ -23,6 +23,24 @@ export function withNews(feed: Feed, news: readonly AuditEntryView[]): Feed {
     : { entries: entries.slice(0, entriesMax), cursor: undefined }
 }
 
+/**
+ * The newest page, read after a time in which nothing was heard; `before` is the feed as it was then. A page that does not
+ * reach back to it stands alone: what lies between would be missing for good, for older pages begin behind it.
+ */
+export function caughtUp(
+  before: Feed,
+  now: Feed,
+  page: { entries: readonly AuditEntryView[]; cursor?: string }
+): Feed {
+  const known = new Set(before.entries.map(({ id }) => id))
+  if (page.cursor === undefined || page.entries.some(({ id }) => known.has(id)))
+    return withNews(now, page.entries)
+  return withNews(
+    withOlder(emptyFeed, page),
+    now.entries.filter(({ id }) => !known.has(id))
+  )
+}
+
 /** A page of what is older than what is there. */
 export const withOlder = (
   feed: Feed,

@@ -21,8 +21,13 @@ export class KeptToken {
   }
 
   /** Where it was kept before; `stay` says where to keep one that is new. */
-  keep(token: string, stay = attempt(() => this.#long?.getItem(key)) != null): void {
+  keep(token: string, stay = this.#isLong()): void {
     attempt(() => (stay ? this.#long : this.#short)?.setItem(key, token))
+  }
+
+  /** Another tab's may lie there as well: what this tab keeps for itself is not put in its place. */
+  #isLong(): boolean {
+    return attempt(() => this.#short?.getItem(key) == null && this.#long?.getItem(key) != null) === true
   }
 
   forget(): void {

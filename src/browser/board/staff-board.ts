@@ -137,11 +137,19 @@ export class StaffBoard extends LitElement {
     const good = tried.ok ? tried.session.token : token
     this.#kept.keep(good, this.#stay)
     this.#link = new StaffLink(this.server, good, this.#kept, {
-      changed: () => this.requestUpdate(),
+      changed: () => this.#changed(),
       shownAnew: () => this.#dispatch({ type: 'shown' }),
       signedOut: () => this.#dispatch({ type: 'signedOut', problem: 'ended' })
     })
     this.#dispatch({ type: 'signedIn' })
+  }
+
+  /** What is about to be freed may be over meanwhile: then there is nothing to ask any more. */
+  #changed(): void {
+    const { freeing, busy } = this.#state
+    const live = this.#link?.grid.locks
+    if (freeing === undefined || busy || freeing.some(id => live?.has(id))) this.requestUpdate()
+    else this.#dispatch({ type: 'done', notice: { kind: 'freed', count: 0, gone: freeing.length } })
   }
 
   // --- what is shown

@@ -10,7 +10,7 @@ import {
 } from '../client/index.js'
 import { addDays, type Zone, zoneOr } from '../shared/zone.js'
 import type { Notice } from './board.js'
-import { emptyFeed, type Feed, withNews, withOlder } from './feed-model.js'
+import { caughtUp, emptyFeed, type Feed, withNews, withOlder } from './feed-model.js'
 import { GridModel } from './grid-model.js'
 import { isStaff, type KeptToken } from './sign-in.js'
 import type { Link } from './words.js'
@@ -225,7 +225,7 @@ export class StaffLink {
 
   /** The holds and the newest of what happened; over a WebSocket also what follows. */
   async #watch(): Promise<void> {
-    const { calendar } = this
+    const { calendar, feed: before } = this
     if (calendar === undefined) return
     try {
       const answer = (await this.#client.request('staff-watch', { calendar: calendar.id })) as {
@@ -239,8 +239,7 @@ export class StaffLink {
     }
     const page = await this.#readAudit(calendar.id, '')
     if (calendar !== this.calendar || page === undefined) return
-    this.feed =
-      this.feed.entries.length === 0 ? withOlder(this.feed, page) : withNews(this.feed, page.entries)
+    this.feed = caughtUp(before, this.feed, page)
     this.#host.changed()
   }
 

@@ -106,8 +106,9 @@ export function noticeWords(notice: Notice): { text: string; bad: boolean } {
 
 const failures: Record<string, string> = {
   FORBIDDEN: 'Your token does not cover this calendar.',
-  STORE_UNAVAILABLE: 'The database is out, so nothing was changed. Try again in a moment.',
-  BUSY: 'Too much is going on; nothing was changed. Try again in a moment.',
+  STORE_UNAVAILABLE:
+    'The database is out. The board shows what was done before; try the rest again in a moment.',
+  BUSY: 'Too much is going on. The board shows what was done before; try the rest again in a moment.',
   OUTCOME_UNKNOWN: 'The answer was lost on the way. Look at the board: it shows what came of it.',
   RATE_LIMITED: 'That was too much at once. Wait a moment.'
 }

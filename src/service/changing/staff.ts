@@ -31,10 +31,11 @@ export function staffHandlers(deps: StaffDeps): Pick<Handlers, 'revoke' | 'block
       })
       switch (outcome.status) {
         case 'ENDED':
-          // "revoked" would have staff believe that the slots are free
+          // "revoked" would have staff believe that they have freed the slots, which somebody else may have by now
           if (outcome.lock.state === 'booked') {
             return lockNotFound('The lock has become a booking; cancel the booking instead')
           }
+          if (outcome.lock.state !== 'revoked') return lockNotFound('The lock was over already')
           announceChange(deps, outcome.rows, outcome.lock)
           return done({ revoked: true })
         case 'NOT_FOUND':

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { emptyFeed, withNews, withOlder } from '../../../src/browser/board/feed-model.js'
+import { caughtUp, emptyFeed, type Feed, withNews, withOlder } from '../../../src/browser/board/feed-model.js'
 import { GridModel, slotOf } from '../../../src/browser/board/grid-model.js'
 import type {
   CalendarChange,
@@ -127,6 +127,25 @@ t.test('a hold is known by its slots, until it ends or somebody else has them', 
   t.equal(model.cellOf('lee', 1)?.lock?.id, 'two', 'the end of the first takes nothing from the second')
   model.setLocks([])
   t.equal(model.cellOf('lee', 1)?.lock, undefined)
+})
+
+t.test('after a silence the newest page goes on from what was there, or stands alone', async t => {
+  const entry = (id: number): AuditEntryView => ({ id, at: id }) as AuditEntryView
+  const ids = ({ entries }: Feed): number[] => entries.map(({ id }) => id)
+  const before = withOlder(emptyFeed, { entries: [entry(3), entry(2)], cursor: 'behind 2' })
+  const now = withNews(before, [entry(9)])
+  const reaching = caughtUp(before, now, { entries: [entry(5), entry(4), entry(3)], cursor: 'behind 3' })
+  t.strictSame(ids(reaching), [9, 5, 4, 3, 2])
+  t.equal(reaching.cursor, 'behind 2')
+  const apart = caughtUp(before, now, { entries: [entry(8), entry(7)], cursor: 'behind 7' })
+  t.strictSame(ids(apart), [9, 8, 7], 'with 2 and 3 below them, 4 to 6 could never be paged to')
+  t.equal(apart.cursor, 'behind 7')
+  t.strictSame(
+    ids(caughtUp(before, before, { entries: [entry(4)] })),
+    [4, 3, 2],
+    'the whole trail is one page'
+  )
+  t.equal(caughtUp(emptyFeed, emptyFeed, { entries: [entry(4)], cursor: 'behind 4' }).cursor, 'behind 4')
 })
 
 t.test('what happened is told once, newest first, however it came', async t => {

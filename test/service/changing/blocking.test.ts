@@ -98,6 +98,13 @@ t.test(
       'LOCK_EXPIRED'
     )
     t.equal(codeOf(await world.handlers.revoke(staff, { lock: lock.id })), 'ok', 'twice is once')
+    const given = await locked(world, ann, [slotAt(1)])
+    await world.handlers.release(ann, { lock: given.id })
+    t.equal(
+      codeOf(await world.handlers.revoke(staff, { lock: given.id })),
+      'LOCK_NOT_FOUND',
+      'what its holder gave back was not freed by staff'
+    )
     await locked(world, bob, [slotAt(0)])
   }
 )
