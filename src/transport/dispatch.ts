@@ -88,11 +88,12 @@ export class Dispatcher {
       return refuse('BUSY', 'This server is about to stop', { retryAfterMs: drainingRetryAfterMs })
     }
     if (operation !== 'lock') return this.#handle(operation, caller, checked.value, requestId)
-    const lock: AskedLock = { caller, ...(checked.value as { calendar: string; slots: string[] }) }
+    const lock: AskedLock = { caller, ...(checked.value as Omit<AskedLock, 'caller'>) }
     const limited = await this.#lockLimits.refusal(lock)
     if (limited !== undefined) return { ok: false, refusal: limited }
     const outcome = await this.#handle(operation, caller, checked.value, requestId)
-    if (!outcome.ok) await this.#lockLimits.notHeld(lock)
+    if (outcome.ok) this.#lockLimits.held(lock)
+    else await this.#lockLimits.notHeld(lock)
     return outcome
   }
 

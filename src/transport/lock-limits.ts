@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Counter } from 'prom-client'
 import type { Refusal } from '../service/answers/refusal.js'
 import type { Caller } from '../service/callers/caller.js'
@@ -21,9 +22,14 @@ export interface AskedLock {
   caller: Caller
   calendar: string
   slots: readonly string[]
+  requestId?: string | undefined
 }
 
 const minuteMs = 60_000
+/** Past it the one that was granted longest ago counts like a new one when it is sent again. */
+const grantedRememberedMax = 10_000
+/** So often may it be sent again uncounted: a client in need of its answer, not a flood under one name. */
+const resendsMax = 8
 
 /**
  * Keeps one visitor from taking everybody's choice away: by asking too often, or by hoarding, which needs no
@@ -32,10 +38,14 @@ const minuteMs = 60_000
  *
  * Each limit that refuses has taken nothing, and what the limits before it have counted stays counted: who asks too
  * often goes on being refused.
+ *
+ * A request that was granted here and is sent again takes nothing more, and is let through uncounted: a visitor whose
+ * answer got lost would else hear RATE_LIMITED of a lock that is his. Of what another instance granted nothing is known here.
  */
 export class LockLimits {
   readonly #rules: readonly Rule[]
   readonly #refused: Counter<'limit'>
+  readonly #granted = new LRUCache<string, { resends: number }>({ max: grantedRememberedMax })
 
   constructor(
     settings: LockLimitSettings & { lockTtlMs: number },
@@ -86,6 +96,12 @@ export class LockLimits {
   /** undefined: go on. */
   async refusal(asked: AskedLock): Promise<Refusal | undefined> {
     if (asked.caller.role !== 'visitor') return undefined
+    const request = requestOf(asked)
+    const granted = request === undefined ? undefined : this.#granted.get(request)
+    if (granted !== undefined && granted.resends < resendsMax) {
+      granted.resends += 1
+      return undefined
+    }
     for (const { name, limiter, max, who, points, message } of this.#rules) {
       const whom = who(asked)
       if (whom === undefined) continue
@@ -97,12 +113,22 @@ export class LockLimits {
     return undefined
   }
 
+  held(asked: AskedLock): void {
+    const request = requestOf(asked)
+    if (request !== undefined && !this.#granted.has(request)) this.#granted.set(request, { resends: 0 })
+  }
+
   /** What was let through came to nothing. */
   async notHeld(asked: AskedLock): Promise<void> {
     if (asked.caller.role !== 'visitor') return
+    const request = requestOf(asked)
+    if (request !== undefined && this.#granted.has(request)) return
     for (const { limiter, who, points, ofHeld } of this.#rules) {
       const whom = who(asked)
       if (ofHeld && whom !== undefined) await limiter.giveBack(whom, points(asked))
     }
   }
 }
+
+const requestOf = ({ caller, requestId }: AskedLock): string | undefined =>
+  caller.session === undefined || requestId === undefined ? undefined : `${caller.session} ${requestId}`

@@ -19,11 +19,15 @@ const open = (t: Test, limits: Partial<LockLimitSettings>, more: { trustProxy?: 
 async function visitorOf(url: string, headers: Record<string, string> = {}) {
   const opened = await fetch(`${url}/v1/sessions`, { method: 'POST', headers })
   const { token } = (await opened.json()) as { token: string }
-  return async (slots: string[], where: string = calendar): Promise<number | { limit: string }> => {
+  return async (
+    slots: string[],
+    where: string = calendar,
+    requestId?: string
+  ): Promise<number | { limit: string }> => {
     const response = await fetch(`${url}/v1/calendars/${where}/locks`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
-      body: JSON.stringify({ slots })
+      body: JSON.stringify({ slots, requestId })
     })
     if (response.status !== 429) return response.status
     const { details } = (await response.json()) as { details: { limit: string } }
@@ -55,6 +59,30 @@ t.test('a lock that was refused holds nothing, so it does not count as held', as
   const visitor = await visitorOf(url)
   for (let n = 0; n < 5; n++) t.equal(await visitor([taken, slotId(0)]), 409)
   t.equal(await visitor(day(3)), 201)
+})
+
+t.test('a granted request that is sent again is no further lock', async t => {
+  const { url } = await open(t, { locksPerSessionPerMinuteMax: 2, slotsPerAddressMax: 2 })
+  const visitor = await visitorOf(url)
+  t.equal(await visitor([taken], calendar, 'first'), 409)
+  t.equal(await visitor(day(2), calendar, 'second'), 201)
+  t.equal(await visitor(day(2), calendar, 'second'), 201, 'both limits are reached, and it is held')
+  t.match(
+    await visitor(day(1), calendar, 'third'),
+    { limit: 'locksPerSessionPerMinuteMax' },
+    'another is not'
+  )
+  t.match(
+    await visitor([taken], calendar, 'first'),
+    { limit: 'locksPerSessionPerMinuteMax' },
+    'nor one that was refused'
+  )
+  for (let n = 0; n < 7; n++) t.equal(await visitor(day(2), calendar, 'second'), 201)
+  t.match(
+    await visitor(day(2), calendar, 'second'),
+    { limit: 'locksPerSessionPerMinuteMax' },
+    'not without end'
+  )
 })
 
 t.test('who asks too often is told until when, by address, session and calendar', async t => {
