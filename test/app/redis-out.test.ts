@@ -1,8 +1,9 @@
 import t from 'tap'
 import type { SelectionView, SlotState } from '../../src/protocol/schemas.js'
+import { Instance } from '../helpers/instance.js'
 import { setUps, startWorld } from '../helpers/set-ups.js'
 import { Clinic, calendar, range, soon } from './clinic.js'
-import { askHttp, type Visitor } from './visitor.js'
+import { askHttp, Visitor } from './visitor.js'
 
 t.setTimeout(300_000)
 
@@ -130,4 +131,23 @@ t.test('an instance that starts while Redis is down works, and finds it when it 
     return status === 'normal' || undefined
   })
   t.match(await askHttp(late, 'lock', { calendar, slots: clinic.slots(1) }, token), { ok: true })
+})
+
+t.test('Redis is left out of the settings again: every lock stands, and can be booked', async t => {
+  const world = await startWorld(t, redisAndSql)
+  const clinic = new Clinic(t, world)
+  await clinic.open()
+  const holder = await clinic.ann('http')
+  const slots = clinic.slots(2)
+  const { lock } = await holder.must('lock', { calendar, slots })
+  for (const { process } of world.instances) await process.kill()
+  const { REDIS_URL: _, ...withoutRedis } = world.settings
+  const alone = await Instance.start(t, withoutRedis)
+  t.match(await (await alone.get('/health')).json(), { status: 'normal', mode: 'sql-only' })
+  const stranger = await Visitor.open(t, 'http', alone)
+  t.match(await stranger.refused('lock', { calendar, slots }), { code: 'SLOT_UNAVAILABLE' })
+  const again = await Visitor.open(t, 'http', alone, holder.session.token)
+  t.match(await again.must('book', { lock: lock.id, requestId: 'b', customer: { name: 'Ann' } }), {
+    booking: { slots }
+  })
 })

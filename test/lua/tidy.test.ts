@@ -50,6 +50,19 @@ for (const name of names) {
   })
 }
 
+t.test('nothing looks through all keys of Redis: what is listed has an index', async t => {
+  const stores = new URL('../../src/stores/redis/', import.meta.url)
+  const sources = [
+    ...Object.values(scripts).map(({ name, source }): [string, string] => [name, withoutComments(source)]),
+    ...readdirSync(stores).map((file): [string, string] => [
+      file,
+      readFileSync(new URL(file, stores), 'utf8')
+    ])
+  ]
+  for (const [name, source] of sources)
+    t.notMatch(source, /call\(\s*['"](?:keys|scan)\b|\.(?:keys|scan(?:Stream)?)\(['"{]/i, name)
+})
+
 t.test('the README has each key, each script and each status', async t => {
   const readme = readFileSync(new URL('README.md', folder), 'utf8')
   for (const name of names) t.ok(readme.includes(`\`${name}\``), name)
