@@ -3,7 +3,7 @@ import { request as secureRequest } from 'node:https'
 import type { Problem } from '../../src/protocol/schemas.js'
 import { nowMs } from './time.js'
 
-const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+const shared = new Agent({ keepAlive: true, maxSockets: 64 })
 const answerWithinMs = 30_000
 
 export interface HttpAnswer {
@@ -17,12 +17,14 @@ export interface Ask {
   token?: string | undefined
   body?: unknown
   idempotencyKey?: string
+  /** Of plain HTTP; absent: 64 connections that everybody shares. */
+  agent?: Agent
 }
 
 /** One request on a kept connection; throws when there is no answer at all. */
 export function ask(
   url: string,
-  { method = 'GET', token, body, idempotencyKey }: Ask = {}
+  { method = 'GET', token, body, idempotencyKey, agent = shared }: Ask = {}
 ): Promise<HttpAnswer> {
   const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
   const start = nowMs()

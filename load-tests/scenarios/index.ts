@@ -1,5 +1,6 @@
 import type { Scenario } from '../harness/scenario.js'
 import { clinicDay } from './clinic-day.js'
+import { drill } from './drill.js'
 import { expiryLag } from './expiry-lag.js'
 import { failover } from './failover.js'
 import { fanOut } from './fan-out.js'
@@ -21,6 +22,7 @@ export const scenarios: readonly Scenario[] = [
   hoverStorm,
   expiryLag,
   clinicDay,
+  drill,
   failover,
   resync,
   idleMemory,
