@@ -200,6 +200,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     staffDesk: service.staffDesk,
     monitor: service.monitor,
     tokens: await tokensOf(config, clock),
+    revoked: service.revoked,
     metrics,
     clock,
     random,
@@ -213,6 +214,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     http,
     service,
     async start() {
+      await service.prepare()
       service.start()
       void inspections.inspect('database', () => store.inspect())
       const url = await http.listen({ host: config.host, port: config.port })

@@ -66,6 +66,24 @@ export const operations = {
     result: SessionSchema,
     errors: ['RATE_LIMITED']
   }),
+  signOut: define({
+    summary: 'End one’s own session: its tokens are good for nothing any more, its locks are released',
+    access: 'session',
+    ws: 'sign-out',
+    http: { method: 'DELETE', path: '/v1/sessions/current', status: 204 },
+    params: Type.Object({}),
+    result: Type.Object({ signedOut: Type.Literal(true) }),
+    errors: ['LIMIT_EXCEEDED', 'OUTCOME_UNKNOWN', 'BUSY', 'STORE_UNAVAILABLE']
+  }),
+  revokeSession: define({
+    summary: 'End somebody’s session, or withdraw a token, by the session’s id',
+    access: 'admin',
+    ws: 'revoke-session',
+    http: { method: 'DELETE', path: '/v1/sessions/:session', status: 204 },
+    params: Type.Object({ session: OpaqueIdSchema }),
+    result: Type.Object({ revoked: Type.Literal(true) }),
+    errors: ['INVALID_REQUEST', 'LIMIT_EXCEEDED', 'OUTCOME_UNKNOWN', 'BUSY', 'STORE_UNAVAILABLE']
+  }),
   listCalendars: define({
     summary: 'List calendars',
     access: 'anyone',

@@ -10,6 +10,7 @@ import { pushes } from './contract/pushes.js'
 import { polling, reading } from './contract/reading.js'
 import { repeating, replacing } from './contract/repeating.js'
 import { sessions } from './contract/sessions.js'
+import { signingOut } from './contract/signing-out.js'
 import { staff } from './contract/staff.js'
 import { staffWatching } from './contract/staff-watching.js'
 import { type Face, faces } from './visitor.js'
@@ -21,6 +22,7 @@ import { type Face, faces } from './visitor.js'
  */
 const subjects: [name: string, subject: Subject, only?: Face][] = [
   ['sessions', sessions],
+  ['signing out', signingOut],
   ['calendars', calendars, 'http'],
   ['reading', reading],
   ['polling', polling, 'http'],

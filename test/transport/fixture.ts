@@ -8,6 +8,7 @@ import type { LockRecord } from '../../src/domain/lock.js'
 import type { SlotRow } from '../../src/domain/slot.js'
 import type { ServiceStatus } from '../../src/protocol/schemas.js'
 import { done, type Handlers, refuse } from '../../src/service/answers/refusal.js'
+import { RevokedSessions } from '../../src/service/callers/revoked-sessions.js'
 import { Tokens } from '../../src/service/callers/tokens.js'
 import type { FeedEvent } from '../../src/service/live/feed.js'
 import { Metrics } from '../../src/transport/metrics.js'
@@ -99,6 +100,8 @@ const unused = async () => refuse('NOT_FOUND', 'not part of this test')
 
 /** Handlers that answer without any store; a test replaces those it is about. */
 export const plainHandlers = (more: Partial<Handlers> = {}): Handlers => ({
+  signOut: async () => done({ signedOut: true }),
+  revokeSession: async () => done({ revoked: true }),
   listCalendars: async () => done({ calendars: [] }),
   readSlots: async (_caller, { calendar, from, to }) =>
     done({ calendar, from, to, timeZone: 'UTC', slots: [], selections: [], serverTime: Date.now() }),
@@ -125,6 +128,7 @@ export interface Served {
   feed: ScriptedFeed
   monitor: ScriptedMonitor
   tokens: Tokens
+  revoked: RevokedSessions
   metrics: Metrics
   /** Tokens from before the test began. */
   expiredToken: string
@@ -157,6 +161,7 @@ export async function serve(
   const logged: string[] = []
   const feed = new ScriptedFeed()
   const monitor = new ScriptedMonitor()
+  const revoked = new RevokedSessions()
   const metrics = new Metrics()
   const staffDesk: StaffSource = desk ?? {
     nowMs: () => Date.now(),
@@ -185,6 +190,7 @@ export async function serve(
     staffDesk,
     monitor,
     tokens,
+    revoked,
     metrics,
     clock,
     random: Math.random,
@@ -203,6 +209,7 @@ export async function serve(
     feed,
     monitor,
     tokens,
+    revoked,
     metrics,
     expiredToken: new Tokens([secret], dayAgo).openSession().token,
     foreignToken: new Tokens(['another secret that is long enough too'], clock).openSession().token,

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/clock.js'
 import { type CalendarId, parseCalendarId, parseSessionId, type SessionId } from '../../domain/ids.js'
 import { sessionTtlMs } from '../../domain/limits.js'
-import type { Role } from './caller.js'
+import type { Claims, Role } from './claims.js'
 
 /**
  * Whoever shows a token that one of our secrets signed is the session that it names: no instance keeps a list, and
@@ -13,15 +13,6 @@ import type { Role } from './caller.js'
  * Tokens are JSON Web Tokens (RFC 7519), HS256 and nothing else: `sub` the session, `role`, `calendars`, `iat` and
  * `exp` in seconds. `iss` keeps a token apart that somebody signed with the same secret for another purpose.
  */
-
-/** What a token says. `calendars` absent: all. Times are epoch milliseconds of whole seconds. */
-export interface Claims {
-  readonly session: SessionId
-  readonly role: Role
-  readonly calendars?: readonly CalendarId[]
-  readonly issuedAt: number
-  readonly expiresAt: number
-}
 
 export type Verification =
   | { status: 'VALID'; claims: Claims }

@@ -21,6 +21,7 @@ import type {
   ReleaseRequest,
   RevokeRequest
 } from '../../domain/lock-store.js'
+import type { Revocation, RevocationStore } from '../../domain/revocation.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
 import { readAudit, readAuditSince } from './audit.js'
 import { setBlocked } from './blocking.js'
@@ -31,12 +32,13 @@ import { Lifecycle } from './ending.js'
 import { Granting } from './grant.js'
 import { Purge } from './purge.js'
 import * as reads from './reads.js'
+import * as revocations from './revocations.js'
 import { eraseScratch } from './scratch.js'
 import * as selections from './selections.js'
 import { sweep } from './sweep.js'
 
 /** The judge: LockStore over any database that speaks one of the two dialects. */
-export class SqlLockStore implements LockStore {
+export class SqlLockStore implements LockStore, RevocationStore {
   readonly kind: 'mysql' | 'sqlite'
   readonly stats: SqlStats
   readonly #context: StoreContext
@@ -193,6 +195,24 @@ export class SqlLockStore implements LockStore {
     rowsMax: number
   ): Promise<{ selections: Selection[]; nowMs: number }> {
     return selections.readSelectionChanges(this.#context, sinceMs, rowsMax)
+  }
+
+  putRevocation(request: Parameters<RevocationStore['putRevocation']>[0]): Promise<Revocation> {
+    return revocations.putRevocation(this.#context, request)
+  }
+
+  readRevocationsSince(
+    sinceMs: number,
+    rowsMax: number
+  ): ReturnType<RevocationStore['readRevocationsSince']> {
+    return revocations.readRevocationsSince(this.#context, sinceMs, rowsMax)
+  }
+
+  readRevocations(
+    after: SessionId | undefined,
+    rowsMax: number
+  ): ReturnType<RevocationStore['readRevocations']> {
+    return revocations.readRevocations(this.#context, after, rowsMax)
   }
 
   purge(rowsMax: number): Promise<{ deleted: number }> {
