@@ -22,9 +22,8 @@ export class ConnectionSession {
     this.#clock = clock
   }
 
-  /** Its time is over. */
-  get over(): boolean {
-    return this.#claims.expiresAt <= this.#clock.now()
+  get good(): boolean {
+    return this.#claims.expiresAt > this.#clock.now() && !this.revoked
   }
 
   /** It was ended before its time. */

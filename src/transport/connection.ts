@@ -35,14 +35,15 @@ const closeReasonBytesMax = 123
  * with an error and closed with 1008.
  *
  * OPENING: `hello` came and is being looked at. What the client sent right behind it waits in order, 64 messages at
- * most; what is no request is answered at once, and takes nothing from a good hello. A token that is not ours is answered and closed with 4001, one whose time is over gets a new session. With
- * the answer on its way the connection is
+ * most; what is no request is answered at once, and takes nothing from a good hello. A token that is not ours, or whose
+ * session was ended, is answered and closed with 4001; one whose time is over gets a new session. With the answer on its
+ * way the connection is
  *
  * OPEN: each message is answered once, in whatever order the service is done, 64 at a time. The connection has its
  * place in the hub, under its session and under each calendar it watches. It leaves this state when the client goes,
- * when it floods (1008), when its session is ended (4001), when it reads too slowly (4008), when it misses two pings, or when the server stops (1012):
- * then what is under way is answered first and what comes after it is BUSY, so that a client which always has something
- * under way is idle once too.
+ * when it floods (1008), when it reads too slowly (4008), when it misses two pings, when its session is ended (4001), or
+ * when the server stops (1012): in the last two what is under way is answered first and what comes after it is refused,
+ * so that a client which always has something under way is idle once too.
  *
  * LEAVING: our close frame is on its way. Nothing is read any more; what was asked before is carried out, and its
  * answer is dropped.
@@ -58,7 +59,7 @@ export class Connection implements Peer, OutboxOwner {
   #early: Message[] | undefined
   #inFlight = 0
   #pingsMissed = 0
-  #farewell: { code: CloseCode; reason: string; reconnectInMs: number } | undefined
+  #farewell: { code: CloseCode; reason: string; reconnectInMs?: number | undefined } | undefined
   readonly #socket: WebSocket
   readonly #stream: Duplex
   readonly #context: ConnectionContext
@@ -212,12 +213,12 @@ export class Connection implements Peer, OutboxOwner {
       this.#refuseFrame(id, `there is no message of the type ${type.slice(0, 32)}`)
       return
     }
-    if (this.#session?.over) {
+    if (!this.#session?.good) {
       this.#refuse(id, sessionOver)
       return
     }
     if (this.#farewell !== undefined) {
-      this.#refuse(id, aboutToStop(this.#farewell.reconnectInMs))
+      this.#refuse(id, aboutToStop(this.#farewell.reconnectInMs ?? this.#context.reconnectInMs()))
       return
     }
     if (this.#inFlight >= inFlightPerConnectionMax) {
@@ -309,7 +310,7 @@ export class Connection implements Peer, OutboxOwner {
   }
 
   /** The same, after the answers that are still being worked on. */
-  leaveWhenIdle(code: CloseCode, reason: string, reconnectInMs: number): void {
+  leaveWhenIdle(code: CloseCode, reason: string, reconnectInMs?: number): void {
     this.#farewell = { code, reason, reconnectInMs }
     if (this.#inFlight === 0) this.leaveNow()
   }
@@ -364,15 +365,15 @@ export class Connection implements Peer, OutboxOwner {
     this.#subscriptions.drop(this.#session?.caller)
   }
 
-  /** Its session may have been ended before its time. */
+  /** Its session may have been ended before its time. What was asked before, such as that, is answered. */
   leaveIfEnded(): void {
-    if (this.#session?.revoked) this.leave(closeCodes.tokenNotOurs, 'session ended')
+    if (this.#session?.revoked) this.leaveWhenIdle(closeCodes.tokenNotOurs, 'session ended')
   }
 
   // --- staff
 
   staysStaff(): boolean {
-    if (this.#session?.over === false) return true
+    if (this.#session?.good) return true
     this.leave(closeCodes.done, 'the session is over', 0)
     return false
   }

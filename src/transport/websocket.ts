@@ -205,10 +205,7 @@ export class WebSocketGateway {
     connection.gone()
   }
 
-  /**
-   * Sessions were ended: theirs are closed, after the answers of this turn, one of which may be that to `sign-out`. However
-   * many ended in this turn, all sockets are looked through once.
-   */
+  /** Sessions were ended: theirs are closed. However many ended in this turn, all sockets are looked through once. */
   closeEnded(): void {
     if (this.#endedDue) return
     this.#endedDue = true
