@@ -21,6 +21,7 @@ import { type ProvableLane, RedisHealth, type RedisHealthChange } from './lane/r
 import { SharedCounts } from './lane/shared-counts.js'
 import { LiveFeed } from './live/feed.js'
 import { Hovers } from './live/hovers.js'
+import { bookingsDeskHandlers } from './reading/bookings-desk.js'
 import { CalendarDirectory } from './reading/calendars.js'
 import { ChangesReader } from './reading/changes.js'
 import { SlotReader } from './reading/reading.js'
@@ -175,6 +176,7 @@ export function createService(parts: ServiceParts): Service {
       ...bookingHandlers({ store, gate, announcer, randomBytes }),
       ...staffHandlers({ store, calendars, gate, announcer, tagOf }),
       ...staffDesk.handlers(),
+      ...bookingsDeskHandlers({ store, calendars }),
       ...calendarHandlers({ store, calendars, announcer }),
       ...endingSessionsHandlers({ store, gate, announcer, revoked }),
       ...reader.handlers(),

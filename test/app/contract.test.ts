@@ -4,6 +4,7 @@ import { booking } from './contract/booking.js'
 import { calendars } from './contract/calendars.js'
 import { frames } from './contract/frames.js'
 import { holding } from './contract/holding.js'
+import { hosts } from './contract/hosts.js'
 import { hovering } from './contract/hovering.js'
 import { locking } from './contract/locking.js'
 import { pushes } from './contract/pushes.js'
@@ -32,6 +33,7 @@ const subjects: [name: string, subject: Subject, only?: Face][] = [
   ['replacing', replacing],
   ['holding', holding],
   ['booking', booking],
+  ['hosts', hosts],
   ['staff', staff],
   ['staff watching', staffWatching, 'ws'],
   ['pushes', pushes, 'ws'],

@@ -111,6 +111,8 @@ export const plainHandlers = (more: Partial<Handlers> = {}): Handlers => ({
   listLocks: async () => done({ locks: [] }),
   release: async () => done({ released: true }),
   cancelBooking: async () => done({ cancelled: true }),
+  listBookings: async () => done({ bookings: [] }),
+  readBooking: unused,
   staffLocks: async () => done({ locks: [], selections: [] }),
   readAudit: async () => done({ entries: [] }),
   revoke: async () => done({ revoked: true }),

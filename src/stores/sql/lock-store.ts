@@ -6,6 +6,7 @@ import type {
   AuditQuery,
   BlockOutcome,
   BlockRequest,
+  BookingQuery,
   BookOutcome,
   BookRequest,
   CancelOutcome,
@@ -25,6 +26,7 @@ import type { Revocation, RevocationStore } from '../../domain/revocation.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
 import { readAudit, readAuditSince } from './audit.js'
 import { setBlocked } from './blocking.js'
+import { readBookedSlots } from './booked-slots.js'
 import { Booking, readBooking } from './booking.js'
 import { defaultStoreSettings, StoreContext, type StoreSettings } from './context.js'
 import { type Database, type Inspection, newSqlStats, type SqlStats } from './dialect.js'
@@ -139,6 +141,10 @@ export class SqlLockStore implements LockStore, RevocationStore {
 
   readLiveLocks(of: { owner: SessionId } | { calendar: CalendarId }): Promise<LockRecord[]> {
     return reads.readLiveLocks(this.#context, of)
+  }
+
+  readBookedSlots(of: BookingQuery): ReturnType<LockStore['readBookedSlots']> {
+    return readBookedSlots(this.#context, of)
   }
 
   readBooking(booking: BookingId): Promise<BookingRecord | undefined> {
