@@ -3,7 +3,7 @@ import type { Limits } from '../domain/limits.js'
 import type { ServiceStatus, SessionView } from '../protocol/schemas.js'
 import type { Claims } from '../service/callers/claims.js'
 import type { Verification } from '../service/callers/tokens.js'
-import type { RevokedSource, TokenSource } from './ports.js'
+import type { HostTokenSource, RevokedSource, TokenSource } from './ports.js'
 
 export type Verified =
   | Verification
@@ -16,6 +16,7 @@ export type Verified =
  */
 export class Sessions {
   readonly #tokens: TokenSource
+  readonly #hostTokens: HostTokenSource | undefined
   readonly #revoked: RevokedSource
   readonly #limits: Limits
   readonly #clock: Clock
@@ -23,12 +24,15 @@ export class Sessions {
 
   constructor(deps: {
     tokens: TokenSource
+    /** Absent: the host signs none. */
+    hostTokens: HostTokenSource | undefined
     revoked: RevokedSource
     limits: Limits
     clock: Clock
     status: () => ServiceStatus
   }) {
     this.#tokens = deps.tokens
+    this.#hostTokens = deps.hostTokens
     this.#revoked = deps.revoked
     this.#limits = deps.limits
     this.#clock = deps.clock
@@ -36,12 +40,17 @@ export class Sessions {
   }
 
   async verify(token: string): Promise<Verified> {
-    const verified = this.#tokens.verify(token)
+    let verified = this.#tokens.verify(token)
+    if (verified.status === 'INVALID' && this.#hostTokens !== undefined) {
+      verified = await this.#hostTokens.verify(token)
+    }
     return verified.status === 'VALID' && this.isRevoked(verified.claims) ? { status: 'REVOKED' } : verified
   }
 
-  isRevoked({ session }: Claims): boolean {
-    return this.#revoked.has(session)
+  /** The host may give the same name out again; what it signed later is not what was ended. */
+  isRevoked({ session, signedBy, issuedAt }: Claims): boolean {
+    const at = this.#revoked.revokedAt(session)
+    return at !== undefined && (signedBy === undefined || issuedAt <= at)
   }
 
   open(): { view: SessionView; claims: Claims } {

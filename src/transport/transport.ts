@@ -33,7 +33,15 @@ import type { Metrics } from './metrics.js'
 import { registerOperator } from './operator.js'
 import { Origins } from './origins.js'
 import { registerPages } from './pages.js'
-import type { FeedSource, RevokedSource, StaffSource, StatusSource, TokenSource, Views } from './ports.js'
+import type {
+  FeedSource,
+  HostTokenSource,
+  RevokedSource,
+  StaffSource,
+  StatusSource,
+  TokenSource,
+  Views
+} from './ports.js'
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
 import { StaffHub } from './staff-hub.js'
@@ -46,6 +54,8 @@ export interface TransportDeps {
   staffDesk: StaffSource
   monitor: StatusSource
   tokens: TokenSource
+  /** Absent: the host signs none. */
+  hostTokens?: HostTokenSource | undefined
   revoked: RevokedSource
   metrics: Metrics
   clock: Clock
@@ -102,6 +112,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   })
   const sessions = new Sessions({
     tokens: deps.tokens,
+    hostTokens: deps.hostTokens,
     revoked: deps.revoked,
     limits: settings.limits,
     clock,

@@ -12,7 +12,13 @@ import { RevokedSessions } from '../../src/service/callers/revoked-sessions.js'
 import { Tokens } from '../../src/service/callers/tokens.js'
 import type { FeedEvent } from '../../src/service/live/feed.js'
 import { Metrics } from '../../src/transport/metrics.js'
-import type { FeedSource, StaffSource, StatusSource } from '../../src/transport/ports.js'
+import type {
+  FeedSource,
+  HostTokenSource,
+  RevokedSource,
+  StaffSource,
+  StatusSource
+} from '../../src/transport/ports.js'
 import {
   defaultTiming,
   noLockLimits,
@@ -149,6 +155,9 @@ export interface Scene {
   logLevel?: string
   clock?: Clock
   desk?: StaffSource
+  hostTokens?: HostTokenSource
+  /** Instead of one that knows what the test ends: for showing what that is good for. */
+  revoked?: RevokedSource
 }
 
 const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
@@ -156,7 +165,15 @@ const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.n
 /** A real server on a free loopback port; closed by the test's teardown. */
 export async function serve(
   t: { teardown(end: () => Promise<void>): void },
-  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug', clock = realClock, desk }: Scene = {}
+  {
+    handlers = {},
+    settings = {},
+    timing = {},
+    logLevel = 'debug',
+    clock = realClock,
+    desk,
+    ...scene
+  }: Scene = {}
 ): Promise<Served> {
   const secret = 'a secret that is long enough for a test'
   const tokens = new Tokens([secret], clock)
@@ -192,7 +209,8 @@ export async function serve(
     staffDesk,
     monitor,
     tokens,
-    revoked,
+    hostTokens: scene.hostTokens,
+    revoked: scene.revoked ?? revoked,
     metrics,
     clock,
     random: Math.random,

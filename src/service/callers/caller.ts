@@ -1,6 +1,6 @@
 import type { Actor } from '../../domain/audit.js'
 import type { CalendarId, SessionId } from '../../domain/ids.js'
-import type { Claims, Role } from './claims.js'
+import { type Claims, hostTokenLifeMaxMs, type Role } from './claims.js'
 
 /** Who asks, as the transport found out from the token and the connection. Never taken from the request itself. */
 export interface Caller {
@@ -19,9 +19,14 @@ export interface Caller {
 }
 
 export const callerOf = (
-  { session, role, calendars, issuedAt, expiresAt }: Claims,
+  { session, role, calendars, issuedAt, expiresAt, signedBy }: Claims,
   from: Pick<Caller, 'address' | 'userAgent'>
-): Caller => ({ session, role, calendars, tokenLifeMs: expiresAt - issuedAt, ...from })
+): Caller => ({
+  ...{ session, role, calendars },
+  // of a name that the host gives there may be others
+  tokenLifeMs: signedBy === 'host' ? hostTokenLifeMaxMs : expiresAt - issuedAt,
+  ...from
+})
 
 /** The caller, for the audit trail. */
 export const actorOf = ({ role, session, address }: Caller): Actor => ({ role, session, address })

@@ -9,4 +9,9 @@ export interface Claims {
   readonly calendars?: readonly CalendarId[]
   readonly issuedAt: number
   readonly expiresAt: number
+  /** Absent: ours. */
+  readonly signedBy?: 'host'
 }
+
+/** A token that the host signs lives no longer. */
+export const hostTokenLifeMaxMs = 86_400_000

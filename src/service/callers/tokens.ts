@@ -110,10 +110,10 @@ export class Tokens {
 
   /**
    * Whether to hand out a fresh token: in the second half of a visitor's, so that a visitor who stays stays. Others
-   * end when whoever minted them said.
+   * end when whoever minted them said, and so do those that the host signed.
    */
-  renewalDue({ role, issuedAt, expiresAt }: Claims): boolean {
-    return role === 'visitor' && this.#clock.now() >= (issuedAt + expiresAt) / 2
+  renewalDue({ role, issuedAt, expiresAt, signedBy }: Claims): boolean {
+    return role === 'visitor' && signedBy === undefined && this.#clock.now() >= (issuedAt + expiresAt) / 2
   }
 
   /** The same session, with another whole life ahead. Only for visitors: see renewalDue. */
