@@ -10,6 +10,7 @@ import { demoCalendar } from './domain/calendar-definition.js'
 import type { Clock, Random } from './domain/clock.js'
 import type { Finding } from './domain/finding.js'
 import { embeddedSecret } from './embedded-secret.js'
+import { hostTokensOf } from './host-tokens.js'
 import { Inspections } from './inspections.js'
 import { Tokens } from './service/callers/tokens.js'
 import { createService, type Service } from './service/service.js'
@@ -178,6 +179,8 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   countSql(metrics, sqlStats)
   if (redis !== undefined) countRedis(metrics, redis.counters)
 
+  const host = hostTokensOf(config, around)
+
   const http = await buildTransport({
     settings: {
       version,
@@ -200,20 +203,24 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     staffDesk: service.staffDesk,
     monitor: service.monitor,
     tokens: await tokensOf(config, clock),
+    hostTokens: host?.tokens,
+    revoked: service.revoked,
     metrics,
     clock,
     random,
     logger: log,
     storeNowMs: () => store.nowMs(),
     sharing: service.sharedCounts,
-    findings: () => [...inspections.all(), ...limitFindings()]
+    findings: () => [...inspections.all(), ...limitFindings(), ...(host?.findings() ?? [])]
   })
 
   return {
     http,
     service,
     async start() {
+      await service.prepare()
       service.start()
+      host?.keys.start()
       void inspections.inspect('database', () => store.inspect())
       const url = await http.listen({ host: config.host, port: config.port })
       log.info(
@@ -234,6 +241,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       service.drain()
       await http.close()
       await service.stop()
+      await host?.keys.stop()
       await service.lane?.close()
       await store.close()
       metrics.close()

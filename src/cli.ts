@@ -3,6 +3,7 @@ import { packageVersion } from './app.js'
 import { printSettings } from './commands/config.js'
 import { doctor } from './commands/doctor.js'
 import { migrate } from './commands/migrate.js'
+import { revoke } from './commands/revoke.js'
 import { serve } from './commands/serve.js'
 import { token } from './commands/token.js'
 import { UsageError } from './commands/usage-error.js'
@@ -15,6 +16,7 @@ const usage = `slotlock locks appointment slots.
   slotlock token --role ROLE             print a token: visitor, staff, host or admin
                  [--calendar ID]...      for these calendars only (default: all)
                  [--ttl 8h]              for so long: 30m, 8h, 7d
+  slotlock revoke TOKEN|SESSION          end that session everywhere; - reads it from standard input
   slotlock migrate [--demo]              create or upgrade the tables; --demo adds the demo calendar
   slotlock config                        print the settings in force, secrets masked
   slotlock doctor [--json]               try out the stores that the settings name, and say what to do about
@@ -29,6 +31,7 @@ type Command = (env: NodeJS.ProcessEnv, args: string[]) => Promise<void> | void
 const commands: Record<string, Command> = {
   serve,
   token,
+  revoke,
   migrate,
   config: printSettings,
   doctor,

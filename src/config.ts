@@ -90,6 +90,14 @@ function configOf(values: Values): Config {
     mysqlConnectionsMax: values.MYSQL_CONNECTIONS_MAX,
     data: values.SLOTLOCK_DATA,
     secrets: Object.freeze(values.SLOTLOCK_SECRET),
+    hostTokens:
+      values.HOST_JWKS === undefined
+        ? undefined
+        : Object.freeze({
+            jwks: values.HOST_JWKS,
+            issuer: values.HOST_JWT_ISSUER,
+            audience: values.HOST_JWT_AUDIENCE
+          }),
     origins: Object.freeze(values.SLOTLOCK_ORIGINS),
     trustProxy: Object.freeze(values.TRUST_PROXY),
     redisKeyPrefix: values.REDIS_KEY_PREFIX,

@@ -15,3 +15,12 @@ export function options<const Config extends ParseArgsConfig>(
 export function noArguments(args: string[]): void {
   options({ args })
 }
+
+/** The one word that the command is about. */
+export function oneArgument(args: string[], missing: string): string {
+  const [word, ...more] = args
+  if (word === undefined) throw new UsageError(missing)
+  noArguments(more)
+  if (/^-./.test(word)) noArguments([word])
+  return word
+}

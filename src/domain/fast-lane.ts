@@ -13,6 +13,8 @@ export type LiveEvent =
   | { kind: 'lock'; lock: LockRecord }
   /** The definition of a calendar changed. */
   | { kind: 'calendar'; calendar: CalendarId }
+  /** Some session was ended; which, the database says. */
+  | { kind: 'revocation' }
 
 /** Where events of other instances arrive. Called on the event loop, must not throw. */
 export type LiveListener = (event: LiveEvent) => void
@@ -50,6 +52,7 @@ export interface FastLane {
   /** Tells the connections of a lock's owner on other instances. */
   publishLock(lock: LockRecord): Promise<void>
   publishCalendar(calendar: CalendarId): Promise<void>
+  publishRevocation(): Promise<void>
 
   /** SETEX and publish; `slot: null` deletes. */
   putSelection(selection: Selection, nowMs: number): Promise<void>

@@ -92,6 +92,9 @@ export interface LockStore {
 
   readBooking(booking: BookingId): Promise<BookingRecord | undefined>
 
+  /** The slots of a calendar that are booked, by start and slot, each with its booking. See BookingQuery. */
+  readBookedSlots(of: BookingQuery): Promise<{ slot: SlotId; booking: BookingRecord }[]>
+
   /**
    * What changed since (and at) `sinceMs` of the database's clock, and before `untilMs` if that is given, at most
    * `rowsMax` of each, oldest first.
@@ -177,6 +180,15 @@ export interface AuditQuery {
   toMs: number
   before?: AuditCursor | undefined
   entriesMax: number
+}
+
+/** Slots that start in [fromMs, toMs), after the one where the last page ended; at most `slotsMax`. */
+export interface BookingQuery {
+  calendar: CalendarId
+  fromMs: number
+  toMs: number
+  after?: { startMs: number; slot: SlotId } | undefined
+  slotsMax: number
 }
 
 export interface BlockOutcome {

@@ -50,3 +50,6 @@ export interface BookingRecord {
   bookedAt: number
   ver: number
 }
+
+/** The most bookings of one page. */
+export const bookingsPageMax = 500

@@ -1,5 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { auditPageMax } from '../domain/audit.js'
+import { bookingsPageMax } from '../domain/lock.js'
 import type { ErrorCode } from './codes.js'
 import {
   AuditEntrySchema,
@@ -9,6 +10,7 @@ import {
   CalendarSummarySchema,
   CustomerSchema,
   DateSchema,
+  DeskBookingSchema,
   LockSchema,
   OpaqueIdSchema,
   RequestIdSchema,
@@ -19,8 +21,10 @@ import {
   StaffLockSchema
 } from './schemas.js'
 
-/** Who may ask. `anyone`: also without a token. `session`: any valid token. */
-export type Access = 'anyone' | 'session' | 'staff' | 'admin'
+/**
+ * Who may ask. `anyone`: also without a token. `session`: any valid token. `desk`: staff and the host's programs.
+ */
+export type Access = 'anyone' | 'session' | 'desk' | 'staff' | 'admin'
 
 export interface OperationSpec<Params extends TSchema = TSchema, Result extends TSchema = TSchema> {
   summary: string
@@ -65,6 +69,24 @@ export const operations = {
     params: Type.Object({}),
     result: SessionSchema,
     errors: ['RATE_LIMITED']
+  }),
+  signOut: define({
+    summary: 'End one’s own session: its tokens are good for nothing any more, its locks are released',
+    access: 'session',
+    ws: 'sign-out',
+    http: { method: 'DELETE', path: '/v1/sessions/current', status: 204 },
+    params: Type.Object({}),
+    result: Type.Object({ signedOut: Type.Literal(true) }),
+    errors: ['LIMIT_EXCEEDED', 'OUTCOME_UNKNOWN', 'BUSY', 'STORE_UNAVAILABLE']
+  }),
+  revokeSession: define({
+    summary: 'End somebody’s session, or withdraw a token, by the session’s id',
+    access: 'admin',
+    ws: 'revoke-session',
+    http: { method: 'DELETE', path: '/v1/sessions/:session', status: 204 },
+    params: Type.Object({ session: OpaqueIdSchema }),
+    result: Type.Object({ revoked: Type.Literal(true) }),
+    errors: ['INVALID_REQUEST', 'LIMIT_EXCEEDED', 'OUTCOME_UNKNOWN', 'BUSY', 'STORE_UNAVAILABLE']
   }),
   listCalendars: define({
     summary: 'List calendars',
@@ -223,9 +245,40 @@ export const operations = {
     result: Type.Object({ cancelled: Type.Literal(true) }),
     errors: ['BOOKING_NOT_FOUND', 'OUTCOME_UNKNOWN', 'BUSY', 'STORE_UNAVAILABLE']
   }),
+  listBookings: define({
+    summary: 'The bookings of a calendar, with what customers said, in the order of their first slots',
+    access: 'desk',
+    http: { method: 'GET', path: '/v1/bookings', status: 200 },
+    params: Type.Object({
+      calendar: CalendarIdSchema,
+      from: Type.Optional(DateSchema),
+      to: Type.Optional(DateSchema),
+      cursor: Type.Optional(
+        Type.String({ maxLength: 96, description: 'of the last page; absent: the first' })
+      ),
+      limit: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: bookingsPageMax, description: '100 by default' })
+      )
+    }),
+    result: Type.Object({
+      bookings: Type.Array(DeskBookingSchema, {
+        description: 'that stand, and have a slot in these days; a page may have fewer than asked for'
+      }),
+      cursor: Type.Optional(Type.String({ description: 'for the next page; absent: there is none' }))
+    }),
+    errors: ['INVALID_REQUEST', 'CALENDAR_NOT_FOUND', 'STORE_UNAVAILABLE']
+  }),
+  readBooking: define({
+    summary: 'One booking, also one that was cancelled',
+    access: 'desk',
+    http: { method: 'GET', path: '/v1/bookings/:booking', status: 200 },
+    params: Type.Object({ booking: OpaqueIdSchema }),
+    result: Type.Object({ booking: DeskBookingSchema }),
+    errors: ['BOOKING_NOT_FOUND', 'STORE_UNAVAILABLE']
+  }),
   staffLocks: define({
     summary: 'The live locks of a calendar, with who has them',
-    access: 'staff',
+    access: 'desk',
     ws: 'staff-watch',
     http: { method: 'GET', path: '/v1/staff/locks', status: 200 },
     params: Type.Object({ calendar: CalendarIdSchema }),

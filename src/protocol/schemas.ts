@@ -127,6 +127,14 @@ export const BookingSchema = Type.Object({
 })
 export type BookingView = Static<typeof BookingSchema>
 
+/** As staff and the host see it. */
+export const DeskBookingSchema = Type.Object({
+  ...BookingSchema.properties,
+  lock: Type.String({ description: 'the lock that it was' }),
+  session: Type.String({ description: 'whose lock that was' })
+})
+export type DeskBookingView = Static<typeof DeskBookingSchema>
+
 const Interval = Type.Array(Type.String({ pattern: '^([01]\\d|2[0-3]):[0-5]\\d$|^24:00$' }), {
   minItems: 2,
   maxItems: 2,

@@ -3,11 +3,14 @@ import type { FastLane, LiveListener } from '../domain/fast-lane.js'
 import type { CalendarId } from '../domain/ids.js'
 import type { Limits } from '../domain/limits.js'
 import type { LockStore } from '../domain/lock-store.js'
+import type { RevocationStore } from '../domain/revocation.js'
 import type { Handlers } from './answers/refusal.js'
 import type { RandomBytes } from './callers/ids.js'
+import { RevokedSessions } from './callers/revoked-sessions.js'
 import { viewerTag } from './callers/viewer-tag.js'
 import { bookingHandlers } from './changing/booking.js'
 import { calendarHandlers } from './changing/calendar-handlers.js'
+import { endingSessionsHandlers } from './changing/ending-sessions.js'
 import { Gate } from './changing/gate.js'
 import { Granting } from './changing/granting.js'
 import { lockingHandlers } from './changing/locking.js'
@@ -18,6 +21,7 @@ import { type ProvableLane, RedisHealth, type RedisHealthChange } from './lane/r
 import { SharedCounts } from './lane/shared-counts.js'
 import { LiveFeed } from './live/feed.js'
 import { Hovers } from './live/hovers.js'
+import { bookingsDeskHandlers } from './reading/bookings-desk.js'
 import { CalendarDirectory } from './reading/calendars.js'
 import { ChangesReader } from './reading/changes.js'
 import { SlotReader } from './reading/reading.js'
@@ -26,6 +30,7 @@ import { realTimers, type Timers } from './tools/timers.js'
 import { ExpiryWarnings } from './upkeep/expiring.js'
 import { Purge } from './upkeep/purge.js'
 import { Resync, type ResyncLog } from './upkeep/resync.js'
+import { RevocationWatch } from './upkeep/revocation-watch.js'
 import { ServiceMonitor } from './upkeep/status.js'
 import { Sweep } from './upkeep/sweep.js'
 import { Tail } from './upkeep/tail.js'
@@ -33,7 +38,7 @@ import { Tail } from './upkeep/tail.js'
 export type Lane = FastLane & ProvableLane
 
 export interface ServiceParts {
-  store: LockStore
+  store: LockStore & RevocationStore
   /** Absent: no Redis is configured. Called once, before anything is served. */
   openLane?:
     | ((listener: LiveListener, onGap: (calendars: CalendarId[], again: boolean) => void) => Lane)
@@ -56,6 +61,8 @@ export interface Service {
   feed: LiveFeed
   staffDesk: StaffDesk
   monitor: ServiceMonitor
+  /** The sessions that were ended before their time. */
+  revoked: RevokedSessions
   lane: Lane | undefined
   /** undefined: there is no Redis to share counts through. */
   sharedCounts: SharedCounts | undefined
@@ -65,6 +72,8 @@ export interface Service {
   lags(): { tail: number; expiry: number }
   /** Of the slot reading; see SlotReader. */
   cacheStats(): SlotReader['cacheStats']
+  /** What has to be known before anything is served. Throws StoreError. */
+  prepare(): Promise<void>
   start(): void
   /** Who waits for news is answered now, and nobody waits from now on: the server wants to stop. */
   drain(): void
@@ -98,6 +107,7 @@ export function createService(parts: ServiceParts): Service {
       onChange: change => {
         monitor.redisChanged()
         tail?.redisChanged()
+        revocations.redisChanged()
         // It may have come back empty, and whatever was published while it was out was heard by nobody.
         if (change.to === 'green') resync.heardAgain()
         parts.onRedisChange?.(change)
@@ -126,12 +136,22 @@ export function createService(parts: ServiceParts): Service {
   const sweep = new Sweep({ ...shared, feed })
   const warnings = new ExpiryWarnings({ store, feed, clock, timers })
   const purge = new Purge(shared)
+  const revoked = new RevokedSessions()
+  const revocations = new RevocationWatch({
+    store,
+    revoked,
+    // the one instance there is has nobody to hear from but a command
+    redisInUse: () => alone || fastPath.open,
+    clock,
+    timers
+  })
   const tail = alone ? undefined : new Tail({ store, feed, fastPath, clock, timers })
 
   feed.listen((event, origin) => {
     if (origin === 'here') return // who makes a change tells the gate and the directory itself
     if (event.kind === 'slots') gate.learn(event.rows)
     if (event.kind === 'calendar') calendars.forget(event.calendar)
+    if (event.kind === 'revocation') revocations.lookNow()
   })
 
   const staffDesk = new StaffDesk({
@@ -156,7 +176,9 @@ export function createService(parts: ServiceParts): Service {
       ...bookingHandlers({ store, gate, announcer, randomBytes }),
       ...staffHandlers({ store, calendars, gate, announcer, tagOf }),
       ...staffDesk.handlers(),
+      ...bookingsDeskHandlers({ store, calendars }),
       ...calendarHandlers({ store, calendars, announcer }),
+      ...endingSessionsHandlers({ store, gate, announcer, revoked }),
       ...reader.handlers(),
       ...changes.handlers(),
       ...selecting.handlers()
@@ -164,6 +186,7 @@ export function createService(parts: ServiceParts): Service {
     feed,
     staffDesk,
     monitor,
+    revoked,
     lane,
     sharedCounts,
     counts: () => ({
@@ -177,12 +200,14 @@ export function createService(parts: ServiceParts): Service {
       resyncsDropped: resync.dropped,
       databaseClockStepsBack: tail?.steppedBack ?? 0,
       expiryWarnings: warnings.warned,
+      revocationReadingsFailed: revocations.failed,
       rowsPurged: purge.deleted,
       hoversNotShared: selecting.kept,
       limitCountsNotShared: sharedCounts?.notShared ?? 0
     }),
     lags: () => ({ tail: tail?.lagMs ?? 0, expiry: sweep.lagMs }),
     cacheStats: () => reader.cacheStats,
+    prepare: () => revocations.readAll(),
     start() {
       for (const part of [
         monitor,
@@ -194,6 +219,7 @@ export function createService(parts: ServiceParts): Service {
         warnings,
         sweep,
         tail,
+        revocations,
         purge
       ])
         part?.start()
@@ -202,8 +228,8 @@ export function createService(parts: ServiceParts): Service {
     async stop() {
       changes.stop()
       await Promise.all(
-        [health, monitor, sharedCounts, reader, selecting, warnings, sweep, tail, purge].map(part =>
-          part?.stop()
+        [health, monitor, sharedCounts, reader, selecting, warnings, sweep, tail, revocations, purge].map(
+          part => part?.stop()
         )
       )
       await resync.stop()

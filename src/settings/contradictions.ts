@@ -39,12 +39,22 @@ export function contradictions(values: Partial<Values>): string[] {
         `the next. Make one with: node -p "crypto.randomBytes(32).toString('base64url')"`
     )
   }
-  problems.push(...tlsProblems(values), ...productionProblems(values))
+  problems.push(...hostTokenProblems(values), ...tlsProblems(values), ...productionProblems(values))
   return problems
 }
 
 const isUnset = (value: unknown): boolean =>
   value === undefined || (Array.isArray(value) && value.length === 0)
+
+/** Without all three a token of the same keys for another service would be one for us. */
+function hostTokenProblems(values: Partial<Values>): string[] {
+  const names = ['HOST_JWKS', 'HOST_JWT_ISSUER', 'HOST_JWT_AUDIENCE'] as const
+  const isSet = (name: (typeof names)[number]): boolean => values[name] !== undefined && values[name] !== ''
+  const given = names.filter(isSet)
+  const missing = names.filter(name => name in values && !isSet(name))
+  if (given.length === 0 || missing.length === 0) return []
+  return [`${given.join(' and ')} set and ${missing.join(' and ')} not: the host's tokens need all three`]
+}
 
 function tlsProblems(values: Partial<Values>): string[] {
   const problems: string[] = []

@@ -24,6 +24,10 @@ export interface Config {
   readonly data: string
   /** The first signs, all verify. Empty only when embedded: then embeddedSecret keeps one in `data`. */
   readonly secrets: readonly string[]
+  /** The keys that the host signs tokens with, and what those say; undefined: it signs none. */
+  readonly hostTokens:
+    | { readonly jwks: string; readonly issuer: string; readonly audience: string }
+    | undefined
   /** Allowed browser origins; `['*']`: any; empty: only pages that this server itself gave out. */
   readonly origins: readonly string[]
   /** Addresses and networks of proxies whose `X-Forwarded-For` is believed; empty: nobody's. */

@@ -5,6 +5,7 @@ import {
   requestIdTtlMs,
   selectionRowTtlMaxMs
 } from '../domain/limits.js'
+import { jwksSource } from './host-kinds.js'
 import {
   addressList,
   type Kind,
@@ -168,6 +169,27 @@ export const settings = {
     'signs tokens; the second of a comma-separated pair is still accepted',
     c => c.secrets,
     'embedded: made and kept in SLOTLOCK_DATA'
+  ),
+  HOST_JWKS: setting(
+    jwksSource,
+    '',
+    'public keys of the host, whose tokens are then taken: a JWKS file, or its https URL',
+    c => c.hostTokens?.jwks,
+    'none'
+  ),
+  HOST_JWT_ISSUER: setting(
+    textLike('name of at most 256 characters', /^.{0,256}$/),
+    '',
+    'who signs them: `iss` of those tokens',
+    c => c.hostTokens?.issuer ?? '',
+    'none'
+  ),
+  HOST_JWT_AUDIENCE: setting(
+    textLike('name of at most 256 characters', /^.{0,256}$/),
+    '',
+    'whom they are for: `aud` of those tokens',
+    c => c.hostTokens?.audience ?? '',
+    'none'
   ),
   SLOTLOCK_ORIGINS: setting(
     originList,

@@ -5,8 +5,7 @@ import { type CloseCode, closeCodes } from '../protocol/codes.js'
 import { connectionMessages, type MessageId, type Push, type WireError } from '../protocol/index.js'
 import { check } from '../protocol/validate.js'
 import type { Refusal } from '../service/answers/refusal.js'
-import type { Caller } from '../service/callers/caller.js'
-import type { Claims } from '../service/callers/tokens.js'
+import type { Claims } from '../service/callers/claims.js'
 import type { ConnectionContext, ConnectionState, Peer } from './connection-context.js'
 import {
   aboutToStop,
@@ -15,6 +14,7 @@ import {
   tooManyInFlight,
   tooManyMessages
 } from './connection-refusals.js'
+import { ConnectionSession } from './connection-session.js'
 import { operationsByMessage, type ServedOperation } from './dispatch.js'
 import { textFrame, writeFrame } from './frame.js'
 import { greet } from './greeting.js'
@@ -35,14 +35,15 @@ const closeReasonBytesMax = 123
  * with an error and closed with 1008.
  *
  * OPENING: `hello` came and is being looked at. What the client sent right behind it waits in order, 64 messages at
- * most; what is no request is answered at once, and takes nothing from a good hello. A token that is not ours is answered and closed with 4001, one whose time is over gets a new session. With
- * the answer on its way the connection is
+ * most; what is no request is answered at once, and takes nothing from a good hello. A token that is not ours, or whose
+ * session was ended, is answered and closed with 4001; one whose time is over gets a new session. With the answer on its
+ * way the connection is
  *
  * OPEN: each message is answered once, in whatever order the service is done, 64 at a time. The connection has its
  * place in the hub, under its session and under each calendar it watches. It leaves this state when the client goes,
- * when it floods (1008), when it reads too slowly (4008), when it misses two pings, or when the server stops (1012):
- * then what is under way is answered first and what comes after it is BUSY, so that a client which always has something
- * under way is idle once too.
+ * when it floods (1008), when it reads too slowly (4008), when it misses two pings, when its session is ended (4001), or
+ * when the server stops (1012): in the last two what is under way is answered first and what comes after it is refused,
+ * so that a client which always has something under way is idle once too.
  *
  * LEAVING: our close frame is on its way. Nothing is read any more; what was asked before is carried out, and its
  * answer is dropped.
@@ -53,13 +54,12 @@ export class Connection implements Peer, OutboxOwner {
   readonly outbox: Outbox
   readonly #subscriptions: Subscriptions
   #state: ConnectionState = 'GREETING'
-  #claims: Claims | undefined
-  #caller: Caller | undefined
+  #session: ConnectionSession | undefined
   #limit: MessageLimit | undefined
   #early: Message[] | undefined
   #inFlight = 0
   #pingsMissed = 0
-  #farewell: { code: CloseCode; reason: string; reconnectInMs: number } | undefined
+  #farewell: { code: CloseCode; reason: string; reconnectInMs?: number | undefined } | undefined
   readonly #socket: WebSocket
   readonly #stream: Duplex
   readonly #context: ConnectionContext
@@ -160,7 +160,13 @@ export class Connection implements Peer, OutboxOwner {
 
   async #hello(message: Message): Promise<void> {
     try {
-      const greeting = await greet(message.params, this.#address, this.#context)
+      const checked = check(connectionMessages.hello.params, message.params)
+      if (!checked.ok) {
+        this.#refuse(message.id, invalidFields(checked.fields))
+        this.leave(closeCodes.policy, 'no hello')
+        return
+      }
+      const greeting = await greet(checked.value, { address: this.#address }, this.#context)
       if (this.#state !== 'OPENING') return
       if (greeting.status === 'TURNED_AWAY') {
         this.#refuse(message.id, greeting.refusal)
@@ -181,10 +187,9 @@ export class Connection implements Peer, OutboxOwner {
   }
 
   #enter(claims: Claims, resumed: boolean): void {
-    const { session, role, calendars } = claims
-    this.#claims = claims
-    this.#caller = { session, role, calendars, address: this.#address, userAgent: this.#userAgent }
-    this.#context.hub.enter(this, session, resumed)
+    const from = { address: this.#address, userAgent: this.#userAgent }
+    this.#session = new ConnectionSession(claims, from, this.#context)
+    this.#context.hub.enter(this, claims.session, resumed)
   }
 
   // --- requests
@@ -208,12 +213,12 @@ export class Connection implements Peer, OutboxOwner {
       this.#refuseFrame(id, `there is no message of the type ${type.slice(0, 32)}`)
       return
     }
-    if (this.#claims !== undefined && this.#claims.expiresAt <= this.#context.clock.now()) {
+    if (!this.#session?.good) {
       this.#refuse(id, sessionOver)
       return
     }
     if (this.#farewell !== undefined) {
-      this.#refuse(id, aboutToStop(this.#farewell.reconnectInMs))
+      this.#refuse(id, aboutToStop(this.#farewell.reconnectInMs ?? this.#context.reconnectInMs()))
       return
     }
     if (this.#inFlight >= inFlightPerConnectionMax) {
@@ -230,7 +235,7 @@ export class Connection implements Peer, OutboxOwner {
   }
 
   async #request(message: Message, operation: ServedOperation): Promise<void> {
-    const caller = this.#caller!
+    const { caller } = this.#session!
     const calendar = interestOf(operation, message.params, caller)
     if (calendar !== undefined && !this.#subscriptions.begin(operation, calendar)) {
       this.#refuse(message.id, tooManyCalendars)
@@ -305,7 +310,7 @@ export class Connection implements Peer, OutboxOwner {
   }
 
   /** The same, after the answers that are still being worked on. */
-  leaveWhenIdle(code: CloseCode, reason: string, reconnectInMs: number): void {
+  leaveWhenIdle(code: CloseCode, reason: string, reconnectInMs?: number): void {
     this.#farewell = { code, reason, reconnectInMs }
     if (this.#inFlight === 0) this.leaveNow()
   }
@@ -338,13 +343,9 @@ export class Connection implements Peer, OutboxOwner {
     if (this.#state === 'OPEN') this.#renewSession()
   }
 
-  /** A token is renewed at hello, and a page that stays open says hello once: it would be nobody after a day. */
   #renewSession(): void {
-    const renewed = this.#claims && this.#context.sessions.renewed(this.#claims)
-    if (renewed === undefined) return
-    this.#claims = renewed.claims
-    const { token, claims } = renewed
-    const push: Push = { type: 'session', token, expiresAt: claims.expiresAt }
+    const push = this.#session?.renew()
+    if (push === undefined) return
     this.outbox.send(textFrame(JSON.stringify(push)))
     this.#context.metrics.pushes.inc({ type: 'session' })
   }
@@ -361,13 +362,18 @@ export class Connection implements Peer, OutboxOwner {
   gone(): void {
     if (this.#state === 'GONE') return
     this.#state = 'GONE'
-    this.#subscriptions.drop(this.#caller)
+    this.#subscriptions.drop(this.#session?.caller)
+  }
+
+  /** Its session may have been ended before its time. What was asked before, such as that, is answered. */
+  leaveIfEnded(): void {
+    if (this.#session?.revoked) this.leaveWhenIdle(closeCodes.tokenNotOurs, 'session ended')
   }
 
   // --- staff
 
   staysStaff(): boolean {
-    if (this.#claims !== undefined && this.#claims.expiresAt > this.#context.clock.now()) return true
+    if (this.#session?.good) return true
     this.leave(closeCodes.done, 'the session is over', 0)
     return false
   }

@@ -36,6 +36,7 @@ export interface Asked {
 const allowedRoles: Record<Access, ReadonlySet<Caller['role']>> = {
   anyone: new Set(['visitor', 'host', 'staff', 'admin']),
   session: new Set(['visitor', 'host', 'staff', 'admin']),
+  desk: new Set(['host', 'staff', 'admin']),
   staff: new Set(['staff', 'admin']),
   admin: new Set(['admin'])
 }
@@ -122,7 +123,7 @@ export function refusedAccess(access: Access, caller: Caller): Refusal | undefin
     return { code: 'UNAUTHENTICATED', message: 'This needs a session: POST /v1/sessions gives its token' }
   }
   if (!allowedRoles[access].has(caller.role)) {
-    return { code: 'FORBIDDEN', message: `This needs the role ${access}, the token's is ${caller.role}` }
+    return { code: 'FORBIDDEN', message: `The token's role is ${caller.role}, which may not do this` }
   }
   return undefined
 }

@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Counter } from 'prom-client'
 import { type OperationName, type OperationSpec, operations } from '../protocol/operations.js'
 import { coerceQuery } from '../protocol/validate.js'
 import type { Outcome, Refusal } from '../service/answers/refusal.js'
-import type { Caller } from '../service/callers/caller.js'
+import { type Caller, callerOf } from '../service/callers/caller.js'
 import type { Dispatcher, ServedOperation } from './dispatch.js'
+import { greet } from './greeting.js'
 import { sendRefusal } from './http-errors.js'
 import type { RateLimiter } from './limits.js'
+import type { Metrics } from './metrics.js'
 import { invalidFields } from './problem.js'
 import type { Sessions } from './sessions.js'
 import { bodyBytesMax, calendarBodyBytesMax } from './settings.js'
@@ -18,7 +19,7 @@ export interface HttpDeps {
   sessions: Sessions
   sessionLimiter: RateLimiter
   requestLimiter: RateLimiter
-  limited: Counter<'limit'>
+  metrics: Metrics
 }
 
 export function registerOperations(app: FastifyInstance, deps: HttpDeps): void {
@@ -51,7 +52,7 @@ async function ask(
   spec: OperationSpec,
   request: FastifyRequest
 ): Promise<Outcome<unknown>> {
-  const identified = identify(sessions, request)
+  const identified = await identify(sessions, request)
   if (!identified.ok) return identified
   const params = paramsOf(spec, request)
   if (!params.ok) return params
@@ -82,18 +83,18 @@ function bearerOf(request: FastifyRequest): string | undefined {
  * A token that does not hold is refused also where none is needed: a client that believes to be somebody must not be
  * served as nobody, it would take its own locks for those of a stranger.
  */
-function identify(sessions: Sessions, request: FastifyRequest): Outcome<Caller> {
+async function identify(sessions: Sessions, request: FastifyRequest): Promise<Outcome<Caller>> {
   const from = { address: request.ip, userAgent: request.headers['user-agent']?.slice(0, 256) }
   const token = bearerOf(request)
   if (token === undefined) {
     return { ok: true, value: { session: undefined, role: 'visitor', calendars: undefined, ...from } }
   }
-  const verified = sessions.verify(token)
+  const verified = await sessions.verify(token)
   switch (verified.status) {
-    case 'VALID': {
-      const { session, role, calendars } = verified.claims
-      return { ok: true, value: { session, role, calendars, ...from } }
-    }
+    case 'VALID':
+      return { ok: true, value: callerOf(verified.claims, from) }
+    case 'REVOKED':
+      return unauthenticated('This session was ended')
     case 'EXPIRED':
       return unauthenticated('The session is over: POST /v1/sessions gives a new one')
     case 'INVALID':
@@ -103,32 +104,17 @@ function identify(sessions: Sessions, request: FastifyRequest): Outcome<Caller> 
   }
 }
 
-/** Like `hello`: a valid token resumes its session, one whose time is over gets a new one. */
+/** The other face of `hello`. */
 async function openSession(
-  { sessions, sessionLimiter, limited }: HttpDeps,
+  deps: HttpDeps,
   request: FastifyRequest,
   reply: FastifyReply
 ): Promise<Outcome<unknown>> {
-  const token = bearerOf(request)
-  const verified = token === undefined ? undefined : sessions.verify(token)
-  if (verified?.status === 'INVALID') return unauthenticated('This token was not given out here')
-  if (token !== undefined && verified?.status === 'VALID') {
-    return { ok: true, value: sessions.resume(token, verified.claims).view }
-  }
-  const rate = await sessionLimiter.take(request.ip)
-  if (rate !== undefined) rateHeaders(reply, 'sessions', rate)
-  if (rate?.allowed === false) {
-    limited.inc({ limit: 'sessionsPerMinuteMax' })
-    return {
-      ok: false,
-      refusal: {
-        code: 'RATE_LIMITED',
-        message: 'Too many new sessions from this address',
-        retryAfterMs: rate.resetInMs
-      }
-    }
-  }
-  return { ok: true, value: sessions.open().view }
+  const greeting = await greet({ token: bearerOf(request) }, { address: request.ip }, deps)
+  if (greeting.rate !== undefined) rateHeaders(reply, 'sessions', greeting.rate)
+  return greeting.status === 'WELCOME'
+    ? { ok: true, value: greeting.view }
+    : { ok: false, refusal: greeting.refusal }
 }
 
 function paramsOf(spec: OperationSpec, request: FastifyRequest): Outcome<Record<string, unknown>> {
@@ -159,7 +145,7 @@ const invalidParam = (field: string, problem: string): { ok: false; refusal: Ref
 })
 
 async function countRequest(
-  { requestLimiter, limited }: HttpDeps,
+  { requestLimiter, metrics }: HttpDeps,
   request: FastifyRequest,
   reply: FastifyReply
 ): Promise<FastifyReply | undefined> {
@@ -167,7 +153,7 @@ async function countRequest(
   if (rate === undefined) return undefined
   rateHeaders(reply, 'requests', rate)
   if (rate.allowed) return undefined
-  limited.inc({ limit: 'requestsPerMinuteMax' })
+  metrics.limited.inc({ limit: 'requestsPerMinuteMax' })
   return sendRefusal(reply, {
     code: 'RATE_LIMITED',
     message: 'Too many requests from this address',

@@ -167,6 +167,8 @@ export class Hub<M extends Member> {
         return
       // A definition has no push of its own: what it changes is read with the next snapshot.
       case 'calendar':
+      // Whose session is over is told by its sockets' being closed.
+      case 'revocation':
         return
       default:
         event satisfies never

@@ -16,6 +16,8 @@ export function interestOf(
 ): CalendarId | undefined {
   if (operation !== 'readSlots' && operation !== 'staffLocks' && operation !== 'select') return undefined
   if (refusedAccess(operations[operation].access, caller) !== undefined) return undefined
+  // the host reads the list; what follows it is the audit trail, which is for staff
+  if (operation === 'staffLocks' && caller.role === 'host') return undefined
   const checked = check(operations[operation].params, params)
   if (!checked.ok) return undefined
   const calendar = checked.value.calendar as CalendarId

@@ -1,6 +1,8 @@
 import type { LockRecord } from '../domain/lock.js'
 import type { Selection, SlotRow } from '../domain/slot.js'
 import type { LockView, SelectionView, ServiceStatus, SlotState } from '../protocol/schemas.js'
+import type { HostTokens } from '../service/callers/host-tokens.js'
+import type { RevokedSessions } from '../service/callers/revoked-sessions.js'
 import type { Tokens } from '../service/callers/tokens.js'
 import type { FeedEvent, LiveFeed } from '../service/live/feed.js'
 import type { StaffDesk } from '../service/reading/staff-desk.js'
@@ -16,6 +18,11 @@ export interface FeedSource extends Pick<LiveFeed, 'watch' | 'unwatch' | 'attach
 export type StaffSource = Pick<StaffDesk, 'changesSince' | 'nowMs'>
 
 export type TokenSource = Pick<Tokens, 'openSession' | 'verify' | 'renewalDue' | 'renew'>
+
+export type HostTokenSource = Pick<HostTokens, 'verify'>
+
+/** The sessions that were ended before their time. */
+export type RevokedSource = Pick<RevokedSessions, 'revokedAt' | 'listen'>
 
 /** Records as the outside sees them, with the time that is left now. */
 export interface Views {

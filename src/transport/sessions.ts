@@ -1,27 +1,56 @@
 import type { Clock } from '../domain/clock.js'
 import type { Limits } from '../domain/limits.js'
 import type { ServiceStatus, SessionView } from '../protocol/schemas.js'
-import type { Claims } from '../service/callers/tokens.js'
-import type { TokenSource } from './ports.js'
+import type { Claims } from '../service/callers/claims.js'
+import type { Verification } from '../service/callers/tokens.js'
+import type { HostTokenSource, RevokedSource, TokenSource } from './ports.js'
+
+export type Verified =
+  | Verification
+  /** It would be good, had its session not been ended. */
+  | { status: 'REVOKED' }
 
 /**
- * Opens and resumes sessions, for both faces. Nothing is stored: the token is the session.
+ * Opens and resumes sessions, for both faces. The token is the session; only of one that was ended before its time
+ * something is stored.
  */
 export class Sessions {
   readonly #tokens: TokenSource
+  readonly #hostTokens: HostTokenSource | undefined
+  readonly #revoked: RevokedSource
   readonly #limits: Limits
   readonly #clock: Clock
   readonly #status: () => ServiceStatus
 
-  constructor(deps: { tokens: TokenSource; limits: Limits; clock: Clock; status: () => ServiceStatus }) {
+  constructor(deps: {
+    tokens: TokenSource
+    /** Absent: the host signs none. */
+    hostTokens: HostTokenSource | undefined
+    revoked: RevokedSource
+    limits: Limits
+    clock: Clock
+    status: () => ServiceStatus
+  }) {
     this.#tokens = deps.tokens
+    this.#hostTokens = deps.hostTokens
+    this.#revoked = deps.revoked
     this.#limits = deps.limits
     this.#clock = deps.clock
     this.#status = deps.status
   }
 
-  verify(token: string): ReturnType<TokenSource['verify']> {
-    return this.#tokens.verify(token)
+  async verify(token: string): Promise<Verified> {
+    let verified = this.#tokens.verify(token)
+    if (verified.status === 'INVALID' && this.#hostTokens !== undefined) {
+      verified = await this.#hostTokens.verify(token)
+    }
+    return verified.status === 'VALID' && this.isRevoked(verified.claims) ? { status: 'REVOKED' } : verified
+  }
+
+  /** The host may give the same name out again; what it signed later is not what was ended. */
+  isRevoked({ session, signedBy, issuedAt }: Claims): boolean {
+    const at = this.#revoked.revokedAt(session)
+    return at !== undefined && (signedBy === undefined || issuedAt <= at)
   }
 
   open(): { view: SessionView; claims: Claims } {

@@ -33,7 +33,15 @@ import type { Metrics } from './metrics.js'
 import { registerOperator } from './operator.js'
 import { Origins } from './origins.js'
 import { registerPages } from './pages.js'
-import type { FeedSource, StaffSource, StatusSource, TokenSource, Views } from './ports.js'
+import type {
+  FeedSource,
+  HostTokenSource,
+  RevokedSource,
+  StaffSource,
+  StatusSource,
+  TokenSource,
+  Views
+} from './ports.js'
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
 import { StaffHub } from './staff-hub.js'
@@ -46,6 +54,9 @@ export interface TransportDeps {
   staffDesk: StaffSource
   monitor: StatusSource
   tokens: TokenSource
+  /** Absent: the host signs none. */
+  hostTokens?: HostTokenSource | undefined
+  revoked: RevokedSource
   metrics: Metrics
   clock: Clock
   random: Random
@@ -101,6 +112,8 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   })
   const sessions = new Sessions({
     tokens: deps.tokens,
+    hostTokens: deps.hostTokens,
+    revoked: deps.revoked,
     limits: settings.limits,
     clock,
     status: () => deps.monitor.status
@@ -146,6 +159,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     deps.random
   )
   const stopHearing = deps.monitor.listen(status => hub.announce(status))
+  const stopHearingOfEnds = deps.revoked.listen(() => gateway.closeEnded())
   metrics.gauge('slotlock_sockets', 'Open WebSocket connections', () => gateway.sockets)
   metrics.gauge(
     'slotlock_outbox_unsent_bytes',
@@ -188,8 +202,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
   })
   registerOperations(app, {
-    ...{ dispatcher, sessions, sessionLimiter, requestLimiter },
-    limited: metrics.limited
+    ...{ dispatcher, sessions, sessionLimiter, requestLimiter, metrics }
   })
   await registerOperator(app, {
     settings,
@@ -205,6 +218,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   app.addHook('onClose', async () => {
     clearTimeout(cutOff)
     stopHearing()
+    stopHearingOfEnds()
     hub.close()
     staffHub.close()
   })

@@ -51,6 +51,7 @@ export class WebSocketGateway {
   readonly #pingGroups: Set<Connection>[]
   #nextGroup = 0
   #beatTimer: NodeJS.Timeout | undefined
+  #endedDue = false
   #opened = 0
   #slowReadersClosed = 0
 
@@ -202,6 +203,16 @@ export class WebSocketGateway {
     for (const group of this.#pingGroups) if (group.delete(connection)) break
     this.#count.closed(connection.address)
     connection.gone()
+  }
+
+  /** Sessions were ended: theirs are closed. However many ended in this turn, all sockets are looked through once. */
+  closeEnded(): void {
+    if (this.#endedDue) return
+    this.#endedDue = true
+    setImmediate(() => {
+      this.#endedDue = false
+      for (const connection of this.#connections) connection.leaveIfEnded()
+    })
   }
 
   #beat(): void {

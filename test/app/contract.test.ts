@@ -4,12 +4,14 @@ import { booking } from './contract/booking.js'
 import { calendars } from './contract/calendars.js'
 import { frames } from './contract/frames.js'
 import { holding } from './contract/holding.js'
+import { hosts } from './contract/hosts.js'
 import { hovering } from './contract/hovering.js'
 import { locking } from './contract/locking.js'
 import { pushes } from './contract/pushes.js'
 import { polling, reading } from './contract/reading.js'
 import { repeating, replacing } from './contract/repeating.js'
 import { sessions } from './contract/sessions.js'
+import { signingOut } from './contract/signing-out.js'
 import { staff } from './contract/staff.js'
 import { staffWatching } from './contract/staff-watching.js'
 import { type Face, faces } from './visitor.js'
@@ -21,6 +23,7 @@ import { type Face, faces } from './visitor.js'
  */
 const subjects: [name: string, subject: Subject, only?: Face][] = [
   ['sessions', sessions],
+  ['signing out', signingOut],
   ['calendars', calendars, 'http'],
   ['reading', reading],
   ['polling', polling, 'http'],
@@ -30,6 +33,7 @@ const subjects: [name: string, subject: Subject, only?: Face][] = [
   ['replacing', replacing],
   ['holding', holding],
   ['booking', booking],
+  ['hosts', hosts],
   ['staff', staff],
   ['staff watching', staffWatching, 'ws'],
   ['pushes', pushes, 'ws'],

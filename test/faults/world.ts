@@ -7,6 +7,7 @@ import type { Clock } from '../../src/domain/clock.js'
 import type { CalendarId, SlotId } from '../../src/domain/ids.js'
 import { defaultLimits, type Limits } from '../../src/domain/limits.js'
 import type { LockStore } from '../../src/domain/lock-store.js'
+import type { RevocationStore } from '../../src/domain/revocation.js'
 import type { SlotRow } from '../../src/domain/slot.js'
 import { Tokens } from '../../src/service/callers/tokens.js'
 import type { RedisHealthChange } from '../../src/service/lane/redis-health.js'
@@ -108,7 +109,7 @@ export interface OwnOptions {
   /** The instance's own clock, by which it counts pauses and stalls. */
   clock?: Clock
   /** Puts something around the store or the fast lane, for instance to leave a protection out. */
-  wrapStore?: (store: SqlLockStore) => LockStore
+  wrapStore?: (store: SqlLockStore) => LockStore & RevocationStore
   wrapLane?: (lane: RedisFastLane) => Lane
   /** False: start the service without waiting until it trusts Redis. */
   awaitGreen?: boolean
@@ -264,12 +265,14 @@ async function startInstance(
     staffDesk: service.staffDesk,
     monitor: service.monitor,
     tokens: new Tokens([secret], clock),
+    revoked: service.revoked,
     metrics,
     clock,
     random: Math.random,
     logger,
     storeNowMs: () => store.nowMs()
   })
+  await service.prepare()
   service.start()
   await http.listen({ host: '127.0.0.1', port: 0 })
   const url = http.listeningOrigin

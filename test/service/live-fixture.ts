@@ -101,6 +101,11 @@ export class MemoryLane implements FastLane {
     this.#tell(other => other.listener({ kind: 'calendar', calendar }))
   }
 
+  async publishRevocation(): Promise<void> {
+    await this.#call()
+    this.#tell(other => other.listener({ kind: 'revocation' }))
+  }
+
   async putSelection(selection: Selection): Promise<void> {
     await this.#call()
     for (const lane of [this, ...this.others]) lane.selections.set(selection.viewer, selection)

@@ -17,7 +17,8 @@ import type { SlotRow } from '../../src/domain/slot.js'
 import type { ErrorCode } from '../../src/protocol/codes.js'
 import type { LockView } from '../../src/protocol/schemas.js'
 import type { Outcome, Refusal } from '../../src/service/answers/refusal.js'
-import type { Caller, Role } from '../../src/service/callers/caller.js'
+import type { Caller } from '../../src/service/callers/caller.js'
+import type { Role } from '../../src/service/callers/claims.js'
 import { viewerTag } from '../../src/service/callers/viewer-tag.js'
 import { bookingHandlers } from '../../src/service/changing/booking.js'
 import { calendarHandlers } from '../../src/service/changing/calendar-handlers.js'
@@ -79,6 +80,9 @@ export class Announcements implements Announcer {
   announceCalendar(calendar: CalendarId): void {
     this.calendars.push(calendar)
     this.#feed?.announceCalendar(calendar)
+  }
+  announceRevocation(): void {
+    this.#feed?.announceRevocation()
   }
 }
 
@@ -164,7 +168,7 @@ const openDoor: Pick<Gate, 'enter' | 'rowsInTheWay' | 'learn'> = {
 }
 
 /** The same store with some of its methods replaced: one that fails, is late, or counts. */
-export function storeWith(store: LockStore, instead: Partial<LockStore>): LockStore {
+export function storeWith<S extends LockStore>(store: S, instead: Partial<LockStore>): S {
   return new Proxy(store, {
     get(target, name) {
       const member: unknown = Reflect.get(name in instead ? instead : target, name)

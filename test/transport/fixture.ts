@@ -8,10 +8,17 @@ import type { LockRecord } from '../../src/domain/lock.js'
 import type { SlotRow } from '../../src/domain/slot.js'
 import type { ServiceStatus } from '../../src/protocol/schemas.js'
 import { done, type Handlers, refuse } from '../../src/service/answers/refusal.js'
+import { RevokedSessions } from '../../src/service/callers/revoked-sessions.js'
 import { Tokens } from '../../src/service/callers/tokens.js'
 import type { FeedEvent } from '../../src/service/live/feed.js'
 import { Metrics } from '../../src/transport/metrics.js'
-import type { FeedSource, StaffSource, StatusSource } from '../../src/transport/ports.js'
+import type {
+  FeedSource,
+  HostTokenSource,
+  RevokedSource,
+  StaffSource,
+  StatusSource
+} from '../../src/transport/ports.js'
 import {
   defaultTiming,
   noLockLimits,
@@ -99,6 +106,8 @@ const unused = async () => refuse('NOT_FOUND', 'not part of this test')
 
 /** Handlers that answer without any store; a test replaces those it is about. */
 export const plainHandlers = (more: Partial<Handlers> = {}): Handlers => ({
+  signOut: async () => done({ signedOut: true }),
+  revokeSession: async () => done({ revoked: true }),
   listCalendars: async () => done({ calendars: [] }),
   readSlots: async (_caller, { calendar, from, to }) =>
     done({ calendar, from, to, timeZone: 'UTC', slots: [], selections: [], serverTime: Date.now() }),
@@ -108,6 +117,8 @@ export const plainHandlers = (more: Partial<Handlers> = {}): Handlers => ({
   listLocks: async () => done({ locks: [] }),
   release: async () => done({ released: true }),
   cancelBooking: async () => done({ cancelled: true }),
+  listBookings: async () => done({ bookings: [] }),
+  readBooking: unused,
   staffLocks: async () => done({ locks: [], selections: [] }),
   readAudit: async () => done({ entries: [] }),
   revoke: async () => done({ revoked: true }),
@@ -125,6 +136,7 @@ export interface Served {
   feed: ScriptedFeed
   monitor: ScriptedMonitor
   tokens: Tokens
+  revoked: RevokedSessions
   metrics: Metrics
   /** Tokens from before the test began. */
   expiredToken: string
@@ -143,6 +155,9 @@ export interface Scene {
   logLevel?: string
   clock?: Clock
   desk?: StaffSource
+  hostTokens?: HostTokenSource
+  /** Instead of one that knows what the test ends: for showing what that is good for. */
+  revoked?: RevokedSource
 }
 
 const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
@@ -150,13 +165,22 @@ const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.n
 /** A real server on a free loopback port; closed by the test's teardown. */
 export async function serve(
   t: { teardown(end: () => Promise<void>): void },
-  { handlers = {}, settings = {}, timing = {}, logLevel = 'debug', clock = realClock, desk }: Scene = {}
+  {
+    handlers = {},
+    settings = {},
+    timing = {},
+    logLevel = 'debug',
+    clock = realClock,
+    desk,
+    ...scene
+  }: Scene = {}
 ): Promise<Served> {
   const secret = 'a secret that is long enough for a test'
   const tokens = new Tokens([secret], clock)
   const logged: string[] = []
   const feed = new ScriptedFeed()
   const monitor = new ScriptedMonitor()
+  const revoked = new RevokedSessions()
   const metrics = new Metrics()
   const staffDesk: StaffSource = desk ?? {
     nowMs: () => Date.now(),
@@ -185,6 +209,8 @@ export async function serve(
     staffDesk,
     monitor,
     tokens,
+    hostTokens: scene.hostTokens,
+    revoked: scene.revoked ?? revoked,
     metrics,
     clock,
     random: Math.random,
@@ -203,6 +229,7 @@ export async function serve(
     feed,
     monitor,
     tokens,
+    revoked,
     metrics,
     expiredToken: new Tokens([secret], dayAgo).openSession().token,
     foreignToken: new Tokens(['another secret that is long enough too'], clock).openSession().token,

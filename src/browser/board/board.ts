@@ -12,7 +12,15 @@ import type { Cell } from './grid-model.js'
  * at a time. Whatever comes of it is said in words.
  */
 
-export type SignInProblem = 'notOurs' | 'expired' | 'notStaff' | 'ended' | 'unreachable' | 'empty'
+export type SignInProblem =
+  | 'notOurs'
+  | 'expired'
+  | 'notStaff'
+  | 'ended'
+  | 'unreachable'
+  | 'empty'
+  /** Signed out here, and the server could not be told. */
+  | 'onlyHere'
 
 export interface Place {
   readonly row: number
@@ -51,6 +59,8 @@ export type BoardEvent =
   | { type: 'signIn'; token: string }
   | { type: 'signedIn' }
   | { type: 'signedOut'; problem?: SignInProblem }
+  /** Of the sign-out the server was not told. */
+  | { type: 'notTold' }
   /** `how`: one: this alone; toggle: this too, or no longer; range: all from where the last one was chosen. */
   | { type: 'choose'; at: Place; how: 'one' | 'toggle' | 'range' }
   /** Only the cursor moves. */
@@ -67,7 +77,8 @@ export type BoardEvent =
 
 export type Effect =
   | { do: 'signIn'; token: string }
-  | { do: 'signOut' }
+  /** `everywhere`: the person wants it so, and the server is to be told. */
+  | { do: 'signOut'; everywhere: boolean }
   | { do: 'free'; locks: readonly string[]; reason: string }
   | { do: 'close' | 'open'; slots: readonly string[] }
   | { do: 'focus'; on: 'grid' | 'token' }
@@ -94,7 +105,14 @@ export function reduce(state: BoardState, event: BoardEvent, shown: Shown): Redu
     case 'signedIn':
       return to({ ...initial, stage: 'watching' })
     case 'signedOut':
-      return to({ ...initial, problem: event.problem }, { do: 'signOut' }, { do: 'focus', on: 'token' })
+      return to(
+        { ...initial, problem: event.problem },
+        { do: 'signOut', everywhere: event.problem === undefined && state.stage === 'watching' },
+        { do: 'focus', on: 'token' }
+      )
+    case 'notTold':
+      // who has begun to sign in again is not held up
+      return to(state.stage === 'signedOut' ? { ...state, problem: 'onlyHere' } : state)
     case 'move':
       return to({ ...state, at: inside(event.at, shown), anchor: inside(event.at, shown) })
     case 'choose':

@@ -66,4 +66,20 @@ export async function tryToken(url: string, token: string, fetch: typeof globalT
   }
 }
 
+/** Ends the session at the server, also while the page is being left. False: it could not be told. */
+export async function endSession(
+  url: string,
+  token: string,
+  fetch: typeof globalThis.fetch
+): Promise<boolean> {
+  try {
+    const headers = { authorization: `Bearer ${token}` }
+    const request: RequestInit = { method: 'DELETE', headers, credentials: 'omit', keepalive: true }
+    const { ok, status } = await fetch(`${url}/v1/sessions/current`, request)
+    return ok || status === 401
+  } catch {
+    return false
+  }
+}
+
 export const isStaff = ({ role }: Pick<SessionView, 'role'>): boolean => role === 'staff' || role === 'admin'

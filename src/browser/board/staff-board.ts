@@ -10,7 +10,7 @@ import { type Cell, type GridRow, partsOf } from './grid-model.js'
 import { gridTemplate } from './grid-view.js'
 import { icons } from './icons.js'
 import { chosenTemplate, feedTemplate, freeDialogTemplate, noticeTemplate, signInTemplate } from './panes.js'
-import { KeptToken, tryToken } from './sign-in.js'
+import { endSession, KeptToken, tryToken } from './sign-in.js'
 import { StaffLink } from './staff-link.js'
 import { styles } from './styles.js'
 import { doorStyles } from './styles-door.js'
@@ -102,6 +102,8 @@ export class StaffBoard extends LitElement {
         link?.close()
         this.#link = undefined
         this.#kept.forget()
+        if (effect.everywhere && link !== undefined && !(await endSession(this.server, link.token, fetch)))
+          this.#dispatch({ type: 'notTold' })
         return
       case 'free':
         if (link !== undefined)

@@ -44,6 +44,7 @@ export class StaffLink {
   readonly #client: SlotlockClient
   readonly #kept: KeptToken
   readonly #host: StaffLinkHost
+  #token: string
   #store: CalendarStore | undefined
   #stops: (() => void)[] = []
   #stopStore = (): void => {}
@@ -52,14 +53,14 @@ export class StaffLink {
   constructor(url: string, token: string, kept: KeptToken, host: StaffLinkHost) {
     this.#kept = kept
     this.#host = host
-    let current = token
+    this.#token = token
     const storage: TokenStorage = {
-      getItem: () => current,
+      getItem: () => this.#token,
       setItem: (_key, next) => {
-        current = next
+        this.#token = next
       },
       removeItem: () => {
-        current = ''
+        this.#token = ''
       }
     }
     this.#client = new SlotlockClient({ url, storage })
@@ -67,7 +68,7 @@ export class StaffLink {
       this.#client.on('session', session => {
         // a token that is over makes a visitor of us, who is not to be remembered
         if (!isStaff(session)) return host.signedOut()
-        this.#kept.keep(current)
+        this.#kept.keep(this.#token)
         void this.#begin()
       }),
       this.#client.on('push', push => {
@@ -86,6 +87,10 @@ export class StaffLink {
     this.#stopStore()
     for (const stop of this.#stops) stop()
     this.#client.close()
+  }
+
+  get token(): string {
+    return this.#token
   }
 
   get link(): Link {

@@ -55,6 +55,8 @@ export const problemWords: Record<SignInProblem, string> = {
   expired: 'The time of this token is over. Ask for a new one.',
   notStaff: 'This token is good, but not for staff. The board needs one with the role staff or admin.',
   ended: 'You were signed out: your sign-in is over.',
+  onlyHere:
+    'You are signed out on this device, but the server could not be told: the token works elsewhere until its time is over.',
   unreachable: 'The server cannot be reached. Try again in a moment.'
 }
 

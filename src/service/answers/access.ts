@@ -12,5 +12,9 @@ export const covers = (caller: Caller, calendar: CalendarId): boolean =>
 export const isStaffOf = (caller: Caller, calendar: CalendarId): boolean =>
   (caller.role === 'staff' || caller.role === 'admin') && covers(caller, calendar)
 
+/** Who looks after the bookings of a calendar: its staff, and the programs of its host. */
+export const isDeskOf = (caller: Caller, calendar: CalendarId): boolean =>
+  caller.role === 'host' ? covers(caller, calendar) : isStaffOf(caller, calendar)
+
 export const notCovered = (calendar: CalendarId) =>
   refuse('FORBIDDEN', `The token does not cover the calendar ${calendar}`)

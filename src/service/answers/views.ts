@@ -7,6 +7,7 @@ import type {
   AuditEntryView,
   BookingView,
   ConflictView,
+  DeskBookingView,
   LockView,
   SelectionView,
   SlotState,
@@ -133,3 +134,9 @@ export function conflictView(row: SlotRow, asker: SessionId, nowMs: number): Con
 }
 
 const leftMs = (endMs: number, nowMs: number): number => Math.max(0, Math.ceil(endMs - nowMs))
+
+export const deskBookingView = (booking: BookingRecord): DeskBookingView => ({
+  ...bookingView(booking),
+  lock: booking.lock,
+  session: booking.owner
+})

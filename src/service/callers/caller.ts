@@ -1,7 +1,6 @@
 import type { Actor } from '../../domain/audit.js'
 import type { CalendarId, SessionId } from '../../domain/ids.js'
-
-export type Role = 'visitor' | 'staff' | 'admin' | 'host'
+import { type Claims, hostTokenLifeMaxMs, type Role } from './claims.js'
 
 /** Who asks, as the transport found out from the token and the connection. Never taken from the request itself. */
 export interface Caller {
@@ -13,9 +12,21 @@ export interface Caller {
   /** For staff, who see where a lock came from. */
   address: string
   userAgent: string | undefined
+  /** How long each token of this session lives: when it is ended, its end is remembered for so long. */
+  tokenLifeMs?: number
   /** Aborted when nobody listens for the answer any more. Only for what may take long. */
   left?: AbortSignal | undefined
 }
+
+export const callerOf = (
+  { session, role, calendars, issuedAt, expiresAt, signedBy }: Claims,
+  from: Pick<Caller, 'address' | 'userAgent'>
+): Caller => ({
+  ...{ session, role, calendars },
+  // of a name that the host gives there may be others
+  tokenLifeMs: signedBy === 'host' ? hostTokenLifeMaxMs : expiresAt - issuedAt,
+  ...from
+})
 
 /** The caller, for the audit trail. */
 export const actorOf = ({ role, session, address }: Caller): Actor => ({ role, session, address })

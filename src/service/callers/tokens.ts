@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/clock.js'
 import { type CalendarId, parseCalendarId, parseSessionId, type SessionId } from '../../domain/ids.js'
 import { sessionTtlMs } from '../../domain/limits.js'
-import type { Role } from './caller.js'
+import type { Claims, Role } from './claims.js'
 
 /**
  * Whoever shows a token that one of our secrets signed is the session that it names: no instance keeps a list, and
@@ -13,15 +13,6 @@ import type { Role } from './caller.js'
  * Tokens are JSON Web Tokens (RFC 7519), HS256 and nothing else: `sub` the session, `role`, `calendars`, `iat` and
  * `exp` in seconds. `iss` keeps a token apart that somebody signed with the same secret for another purpose.
  */
-
-/** What a token says. `calendars` absent: all. Times are epoch milliseconds of whole seconds. */
-export interface Claims {
-  readonly session: SessionId
-  readonly role: Role
-  readonly calendars?: readonly CalendarId[]
-  readonly issuedAt: number
-  readonly expiresAt: number
-}
 
 export type Verification =
   | { status: 'VALID'; claims: Claims }
@@ -119,10 +110,10 @@ export class Tokens {
 
   /**
    * Whether to hand out a fresh token: in the second half of a visitor's, so that a visitor who stays stays. Others
-   * end when whoever minted them said.
+   * end when whoever minted them said, and so do those that the host signed.
    */
-  renewalDue({ role, issuedAt, expiresAt }: Claims): boolean {
-    return role === 'visitor' && this.#clock.now() >= (issuedAt + expiresAt) / 2
+  renewalDue({ role, issuedAt, expiresAt, signedBy }: Claims): boolean {
+    return role === 'visitor' && signedBy === undefined && this.#clock.now() >= (issuedAt + expiresAt) / 2
   }
 
   /** The same session, with another whole life ahead. Only for visitors: see renewalDue. */

@@ -1,13 +1,13 @@
-import { parseBookingId, parseLockId, type RequestId } from '../../domain/ids.js'
+import { type LockId, parseBookingId, parseLockId, type RequestId, type SessionId } from '../../domain/ids.js'
 import type { Customer } from '../../domain/lock.js'
 import type { BookRequest, LockStore } from '../../domain/lock-store.js'
 import type { ParamsOf } from '../../protocol/operations.js'
 import { metaBytesMax } from '../../protocol/schemas.js'
-import { isStaffOf, sessionOf } from '../answers/access.js'
+import { covers, isDeskOf, notCovered, sessionOf } from '../answers/access.js'
 import { done, type Handlers, invalid, type Outcome, refuse } from '../answers/refusal.js'
 import { bookingNotFound, busy, lockIsOver, lockNotFound } from '../answers/refusals.js'
 import { bookingView, conflictView } from '../answers/views.js'
-import { actorOf } from '../callers/caller.js'
+import { actorOf, type Caller } from '../callers/caller.js'
 import { bookingIdOf, fingerprintOf, type RandomBytes } from '../callers/ids.js'
 import { type Announcer, announceChange } from '../live/announcer.js'
 import type { Gate } from './gate.js'
@@ -25,6 +25,14 @@ const conflictRetriesMax = 2
 export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'cancelBooking'> {
   const { store, randomBytes } = deps
 
+  /** Whose lock is booked: the host books in the place of the visitor who holds it, anybody else one's own. */
+  async function ownerFor(caller: Caller, session: SessionId, lock: LockId): Promise<Outcome<SessionId>> {
+    if (caller.role !== 'host') return done(session)
+    const known = await store.readLock(lock)
+    if (known === undefined) return lockNotFound('There is no such lock')
+    return covers(caller, known.calendar) ? done(known.owner) : notCovered(known.calendar)
+  }
+
   return {
     async book(caller, params) {
       const session = sessionOf(caller)
@@ -33,10 +41,12 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
       if (lock === undefined) return lockNotFound()
       const content = bookingContent(params)
       if (!content.ok) return content
+      const owner = await ownerFor(caller, session.value, lock)
+      if (!owner.ok) return owner
       const requestId = params.requestId as RequestId | undefined
       const request: BookRequest = {
         lock,
-        owner: session.value,
+        owner: owner.value,
         booking: bookingIdOf(session.value, requestId, randomBytes),
         ...content.value,
         by: actorOf(caller)
@@ -65,7 +75,7 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
                 'SLOT_UNAVAILABLE',
                 'The lock had ended and somebody else has taken a slot since',
                 {
-                  details: { conflicts: taken.map(row => conflictView(row, session.value, nowMs)) }
+                  details: { conflicts: taken.map(row => conflictView(row, owner.value, nowMs)) }
                 }
               )
             }
@@ -84,11 +94,11 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
       const booking = parseBookingId(params.booking)
       const known = booking === undefined ? undefined : await store.readBooking(booking)
       if (booking === undefined || known === undefined) return bookingNotFound()
-      const staff = isStaffOf(caller, known.calendar)
-      if (!staff && caller.session === undefined) return bookingNotFound()
+      const desk = isDeskOf(caller, known.calendar)
+      if (!desk && caller.session === undefined) return bookingNotFound()
       const outcome = await store.cancel({
         booking,
-        owner: staff ? undefined : caller.session,
+        owner: desk ? undefined : caller.session,
         by: actorOf(caller)
       })
       switch (outcome.status) {

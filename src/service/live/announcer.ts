@@ -14,6 +14,8 @@ export interface Announcer {
   /** To the connections of the lock's owner. */
   announceLock(lock: LockRecord): void
   announceCalendar(calendar: CalendarId): void
+  /** Some session was ended; the others read in the database which. */
+  announceRevocation(): void
 }
 
 export interface Witnesses {

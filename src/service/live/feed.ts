@@ -96,6 +96,10 @@ export class LiveFeed {
     this.#send(lane => lane.publishCalendar(calendar))
   }
 
+  announceRevocation(): void {
+    this.#send(lane => lane.publishRevocation())
+  }
+
   announceExpiring(lock: LockRecord): void {
     this.#emit({ kind: 'expiring', lock }, 'here')
   }
@@ -117,6 +121,7 @@ export class LiveFeed {
         if (this.#credible(event.selection.seq)) this.#emitSelection(event.selection, 'elsewhere')
         return
       case 'calendar':
+      case 'revocation':
         this.#emit(event, 'elsewhere')
         return
       default:

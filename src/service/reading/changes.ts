@@ -284,7 +284,7 @@ export class ChangesReader {
   }
 
   #hear(event: FeedEvent): void {
-    if (event.kind === 'lock' || event.kind === 'expiring') return
+    if (event.kind === 'lock' || event.kind === 'expiring' || event.kind === 'revocation') return
     const waiters = this.#waiters.get(event.calendar)
     if (waiters === undefined) return
     for (const waiter of waiters) {

@@ -51,6 +51,8 @@ function isEvent(value: unknown): value is LiveEvent {
       return isLock(value.lock)
     case 'calendar':
       return isText(value.calendar)
+    case 'revocation':
+      return true
     default:
       return false
   }

@@ -97,6 +97,7 @@ export class RedisFastLane implements FastLane {
     })
     this.#subscriber.subscribe(this.#keys.heartbeat(this.instance))
     this.#subscriber.subscribe(this.#keys.definitionEvents())
+    this.#subscriber.subscribe(this.#keys.revocationEvents())
   }
 
   /** Commands can be sent. Says nothing about whether they will be answered; `probe` does. */
@@ -180,6 +181,10 @@ export class RedisFastLane implements FastLane {
 
   async publishCalendar(calendar: CalendarId): Promise<void> {
     await this.#publish(this.#keys.definitionEvents(), { kind: 'calendar', calendar })
+  }
+
+  async publishRevocation(): Promise<void> {
+    await this.#publish(this.#keys.revocationEvents(), { kind: 'revocation' })
   }
 
   async putSelection(selection: Selection, nowMs: number): Promise<void> {

@@ -51,6 +51,11 @@ export class RedisKeys {
     return `${this.#prefix}definitions`
   }
 
+  /** Every instance listens: a token is good at each of them. */
+  revocationEvents(): string {
+    return `${this.#prefix}revocations`
+  }
+
   sessionEvents(session: SessionId): string {
     return `${this.#prefix}session:${bucketOf(session)}`
   }

@@ -26,7 +26,16 @@ const variableNames = [
   ],
   ...['read_only', 'max_connections', 'max_user_connections', 'sql_mode', 'max_allowed_packet']
 ]
-const ourTables = ['calendars', 'locks', 'slots', 'bookings', 'selections', 'audit', 'slotlock_schema']
+const ourTables = [
+  'calendars',
+  'locks',
+  'slots',
+  'bookings',
+  'selections',
+  'audit',
+  'revoked_sessions',
+  'slotlock_schema'
+]
 /** A packet of slotlock is a tenth of it at most. */
 const packetBytesMin = 1_048_576
 

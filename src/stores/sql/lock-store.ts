@@ -6,6 +6,7 @@ import type {
   AuditQuery,
   BlockOutcome,
   BlockRequest,
+  BookingQuery,
   BookOutcome,
   BookRequest,
   CancelOutcome,
@@ -21,9 +22,11 @@ import type {
   ReleaseRequest,
   RevokeRequest
 } from '../../domain/lock-store.js'
+import type { Revocation, RevocationStore } from '../../domain/revocation.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
 import { readAudit, readAuditSince } from './audit.js'
 import { setBlocked } from './blocking.js'
+import { readBookedSlots } from './booked-slots.js'
 import { Booking, readBooking } from './booking.js'
 import { defaultStoreSettings, StoreContext, type StoreSettings } from './context.js'
 import { type Database, type Inspection, newSqlStats, type SqlStats } from './dialect.js'
@@ -31,12 +34,13 @@ import { Lifecycle } from './ending.js'
 import { Granting } from './grant.js'
 import { Purge } from './purge.js'
 import * as reads from './reads.js'
+import * as revocations from './revocations.js'
 import { eraseScratch } from './scratch.js'
 import * as selections from './selections.js'
 import { sweep } from './sweep.js'
 
 /** The judge: LockStore over any database that speaks one of the two dialects. */
-export class SqlLockStore implements LockStore {
+export class SqlLockStore implements LockStore, RevocationStore {
   readonly kind: 'mysql' | 'sqlite'
   readonly stats: SqlStats
   readonly #context: StoreContext
@@ -139,6 +143,10 @@ export class SqlLockStore implements LockStore {
     return reads.readLiveLocks(this.#context, of)
   }
 
+  readBookedSlots(of: BookingQuery): ReturnType<LockStore['readBookedSlots']> {
+    return readBookedSlots(this.#context, of)
+  }
+
   readBooking(booking: BookingId): Promise<BookingRecord | undefined> {
     return readBooking(this.#context, booking)
   }
@@ -193,6 +201,24 @@ export class SqlLockStore implements LockStore {
     rowsMax: number
   ): Promise<{ selections: Selection[]; nowMs: number }> {
     return selections.readSelectionChanges(this.#context, sinceMs, rowsMax)
+  }
+
+  putRevocation(request: Parameters<RevocationStore['putRevocation']>[0]): Promise<Revocation> {
+    return revocations.putRevocation(this.#context, request)
+  }
+
+  readRevocationsSince(
+    sinceMs: number,
+    rowsMax: number
+  ): ReturnType<RevocationStore['readRevocationsSince']> {
+    return revocations.readRevocationsSince(this.#context, sinceMs, rowsMax)
+  }
+
+  readRevocations(
+    after: SessionId | undefined,
+    rowsMax: number
+  ): ReturnType<RevocationStore['readRevocations']> {
+    return revocations.readRevocations(this.#context, after, rowsMax)
   }
 
   purge(rowsMax: number): Promise<{ deleted: number }> {

@@ -215,6 +215,31 @@ export const migrations: Migration[] = [
        ) STRICT`,
       'CREATE INDEX audit_by_calendar ON audit (calendar, at_ms)'
     ]
+  },
+  {
+    mysql: [
+      mysqlTable(
+        'revoked_sessions',
+        `session VARCHAR(22) NOT NULL PRIMARY KEY,
+         revoked_ms BIGINT NOT NULL,
+         until_ms BIGINT NOT NULL,
+         actor VARCHAR(8) NOT NULL,
+         actor_session VARCHAR(22) NOT NULL,
+         KEY revoked_sessions_by_time (revoked_ms),
+         KEY revoked_sessions_by_end (until_ms)`
+      )
+    ],
+    sqlite: [
+      `CREATE TABLE revoked_sessions (
+         session TEXT NOT NULL PRIMARY KEY,
+         revoked_ms INTEGER NOT NULL,
+         until_ms INTEGER NOT NULL,
+         actor TEXT NOT NULL,
+         actor_session TEXT NOT NULL
+       ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX revoked_sessions_by_time ON revoked_sessions (revoked_ms)',
+      'CREATE INDEX revoked_sessions_by_end ON revoked_sessions (until_ms)'
+    ]
   }
 ]
 

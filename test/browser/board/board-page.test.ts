@@ -139,6 +139,8 @@ t.test('the staff board', async t => {
 
   await t.test('signed in over a reload, and signed out in every tab at once', async t => {
     const board = await StaffScreen.open(browser, staffUrl)
+    // one of its own: it is good for nothing afterwards
+    const token = world.tokenOf('staff')
     await board.signIn(token, true)
     await board.page.locator('.grid').waitFor()
     const other = await StaffScreen.inTab(await board.page.context().newPage(), staffUrl)
@@ -154,6 +156,12 @@ t.test('the staff board', async t => {
       await board.page.evaluate('[...Object.values(localStorage), ...Object.values(sessionStorage)]'),
       []
     )
+    await board.signIn(token)
+    await board.page.locator('.problem', { hasText: 'was not given out by this server' }).waitFor()
+    const asked = await fetch(`${world.b.url}/v1/staff/locks?calendar=wing`, {
+      headers: { authorization: `Bearer ${token}` }
+    })
+    t.equal(asked.status, 401, 'at the other instance too')
     await board.close()
   })
 

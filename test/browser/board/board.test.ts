@@ -123,7 +123,10 @@ t.test('a token is tried before anything is shown, and why it failed is said', a
   const ended = reduce(after(choose(0, 0, 'one')).state, { type: 'signedOut', problem: 'expired' }, shown)
   t.match(ended, {
     state: { stage: 'signedOut', problem: 'expired' },
-    effects: [{ do: 'signOut' }, { do: 'focus', on: 'token' }]
+    effects: [
+      { do: 'signOut', everywhere: false },
+      { do: 'focus', on: 'token' }
+    ]
   })
   t.equal(ended.state.selected.size, 0)
 })

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Clock } from '../../../src/domain/clock.js'
 import type { CalendarId, SessionId } from '../../../src/domain/ids.js'
 import { sessionTtlMs } from '../../../src/domain/limits.js'
-import type { Role } from '../../../src/service/callers/caller.js'
+import type { Role } from '../../../src/service/callers/claims.js'
 import { randomSessionId, Tokens, tokenBytesMax } from '../../../src/service/callers/tokens.js'
 
 const secret = 'a-secret-of-at-least-thirty-two-characters'

@@ -1,0 +1,68 @@
+import { parseBookingId, parseLocalDate, parseSlotId, type SlotId } from '../../domain/ids.js'
+import { type BookingRecord, bookingsPageMax } from '../../domain/lock.js'
+import type { LockStore } from '../../domain/lock-store.js'
+import { isDeskOf, notCovered } from '../answers/access.js'
+import { done, type Handlers, invalid } from '../answers/refusal.js'
+import { bookingNotFound } from '../answers/refusals.js'
+import { deskBookingView } from '../answers/views.js'
+import type { CalendarDirectory } from './calendars.js'
+import { coveredCalendar } from './covered-calendar.js'
+
+const bookingsPerPage = 100
+const timeEndMs = Number.MAX_SAFE_INTEGER
+
+/** Bookings as those see them who look after them. The cursor of a page is its last slot. */
+export function bookingsDeskHandlers(deps: {
+  store: Pick<LockStore, 'readBookedSlots' | 'readBooking'>
+  calendars: CalendarDirectory
+}): Pick<Handlers, 'listBookings' | 'readBooking'> {
+  const { store, calendars } = deps
+  return {
+    async listBookings(caller, params) {
+      const { limit = bookingsPerPage } = params
+      const after = params.cursor === undefined ? undefined : parseSlotId(params.cursor)
+      if (params.cursor !== undefined && after === undefined) return invalid('cursor', 'is none of ours')
+      const [from, to] = [params.from, params.to].map(text =>
+        text === undefined ? null : parseLocalDate(text)
+      )
+      if (from === undefined) return invalid('from', 'is no date')
+      if (to === undefined) return invalid('to', 'is no date')
+      if (from && to && to < from) return invalid('to', 'is before from')
+      const found = await coveredCalendar(caller, calendars, params.calendar)
+      if (!found.ok) return found
+      const { calendar, grid } = found.value
+      const fromMs = from ? grid.rangeMs(from, from).fromMs : 0
+      const slotsMax = Math.min(limit, bookingsPageMax)
+      const rows = await store.readBookedSlots({
+        calendar,
+        fromMs,
+        toMs: to ? grid.rangeMs(to, to).toMs : timeEndMs,
+        after: after && { startMs: after.startMs, slot: after.id },
+        slotsMax
+      })
+      return done({
+        bookings: rows
+          .filter(({ slot, booking }) => slot === firstSlotOf(booking, fromMs))
+          .map(({ booking }) => deskBookingView(booking)),
+        ...(rows.length < slotsMax ? {} : { cursor: rows.at(-1)!.slot })
+      })
+    },
+
+    async readBooking(caller, params) {
+      const id = parseBookingId(params.booking)
+      const known = id === undefined ? undefined : await store.readBooking(id)
+      if (known === undefined) return bookingNotFound()
+      if (!isDeskOf(caller, known.calendar)) return notCovered(known.calendar)
+      return done({ booking: deskBookingView(known) })
+    }
+  }
+}
+
+/** Of several slots a booking is told with the first that is asked for, so that it is told once, whatever the pages. */
+function firstSlotOf({ slots }: BookingRecord, fromMs: number): SlotId | undefined {
+  const [first] = slots
+    .flatMap(slot => parseSlotId(slot) ?? [])
+    .filter(({ startMs }) => startMs >= fromMs)
+    .sort((a, b) => a.startMs - b.startMs || (a.id < b.id ? -1 : 1))
+  return first?.id
+}
