@@ -38,12 +38,16 @@ export function registerErrorHandlers(app: FastifyInstance): void {
 }
 
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const refusal = refusalOfFramework(error)
+  const refusal = hasBrokenOff(request) ? brokenOff : refusalOfFramework(error)
   if (refusal.code === 'INTERNAL') {
     request.log.error({ err: error, requestId: request.id }, 'a request failed in a way it never should')
   }
   return sendRefusal(reply, refusal)
 }
+
+/** Whoever went in the middle of a body hears nothing of this, and is no bug that wakes somebody up. */
+const brokenOff: Refusal = { code: 'INVALID_REQUEST', message: 'The request broke off' }
+const hasBrokenOff = ({ raw }: FastifyRequest): boolean => raw.readableAborted
 
 function refusalOfFramework(error: FastifyError): Refusal {
   switch (error.code) {

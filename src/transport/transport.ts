@@ -94,9 +94,10 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   )
   const dispatcher = new Dispatcher({ handlers: deps.handlers, metrics, clock, log, lockLimits })
   // The listening socket's close ends the connections that are idle at that moment. One that becomes idle later would
-  // hold the server up until the end of its grace time.
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (dispatcher.draining) reply.header('connection', 'close')
+  // hold the server up until the end of its grace time. Nor does a connection go on behind a body that was refused
+  // unread: if the rest of it is nonsense, that would be answered too, and taken for the answer to the next request.
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    if (dispatcher.draining || !request.raw.complete) reply.header('connection', 'close')
     done()
   })
   const sessions = new Sessions({
