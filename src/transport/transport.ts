@@ -37,6 +37,7 @@ import type { FeedSource, StaffSource, StatusSource, TokenSource, Views } from '
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
 import { StaffHub } from './staff-hub.js'
+import { boundTcpConnections } from './tcp-connections.js'
 import { WebSocketGateway } from './websocket.js'
 
 export interface TransportDeps {
@@ -77,12 +78,24 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply),
     clientErrorHandler: answerNoRequest,
     routerOptions: { maxParamLength: 256 },
-    requestTimeout: 60_000,
+    requestTimeout: settings.timing.requestWithinMs,
+    http: {
+      // refused below, in the shape of all refusals
+      requireHostHeader: false,
+      headersTimeout: settings.timing.headersWithinMs,
+      // how late the two above may be found to be over; by default half a minute
+      connectionsCheckingInterval: Math.min(2_000, settings.timing.headersWithinMs)
+    },
     keepAliveTimeout: 72_000
   })
+  boundTcpConnections(app.server, settings, metrics)
   registerErrorHandlers(app)
+  // An expectation that is not known may be ignored (RFC 9110, 10.1.1); Node would answer it with nothing at all.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    if (request.raw.headers.host !== undefined || request.raw.httpVersion === '1.0') return undefined
+    return sendRefusal(reply, { code: 'INVALID_REQUEST', message: 'The header Host is required' })
   })
   acceptJsonOnly(app)
 

@@ -152,7 +152,7 @@ const makers: {
     (dice, known) => ({
       calendar: calendarOf(dice),
       slots: known.slots(dice, dice.chance(0.1) ? 33 : 3),
-      ...sometimes(dice, 0.4, () => ({ ttlMs: dice.pick([300, 301, 1_000, 10_000, 1_800_000]) })),
+      ...sometimes(dice, 0.4, () => ({ ttlMs: dice.pick([300, 301, 1_000, 10_000, 1_800_000, 1_800_001]) })),
       ...sometimes(dice, 0.5, () => ({ requestId: known.requestId(dice) })),
       ...sometimes(dice, 0.2, () => ({ replaces: known.lock(dice) }))
     })

@@ -24,8 +24,11 @@ export interface Sample {
 /** Fewer say nothing. */
 export const samplesMin = 6
 
+/** How many of the first do not count. */
+export const warmUpOf = (samples: readonly unknown[]): number => Math.ceil(samples.length / 3)
+
 export function trendOf(samples: readonly Sample[]): Trend | undefined {
-  const judged = samples.slice(Math.ceil(samples.length / 3))
+  const judged = samples.slice(warmUpOf(samples))
   if (judged.length < samplesMin) return undefined
   const slopes: number[] = []
   for (const [index, one] of judged.entries())

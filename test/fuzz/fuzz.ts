@@ -25,13 +25,16 @@ export interface Outcome {
   cases: number
   tally: Tally
   honest: Honest
-  samples: readonly (Vitals & { atMs: number })[]
+  samples: readonly Taken[]
   heap: Trend | undefined
   rss: Trend | undefined
   /** Acknowledged ones that were looked up at the end. */
   locks: number
   bookings: number
 }
+
+/** `sent`: by then. */
+type Taken = Vitals & { atMs: number; sent: number }
 
 const attackersMax = 12
 const roundsMax = 30
@@ -67,7 +70,7 @@ export async function fuzz(
   }
 
   const startedAt = performance.now()
-  const samples: (Vitals & { atMs: number })[] = []
+  const samples: Taken[] = []
   let next = 0
   if (options.only !== undefined) {
     await run(options.only, log)
@@ -86,7 +89,8 @@ export async function fuzz(
       }
       await Promise.all([...attackers, visitor()])
       if (!world.instance.process.running) break
-      samples.push({ ...(await settled(world, samples[0], findings)), atMs: performance.now() - startedAt })
+      const vitals = await settled(world, samples[0], findings)
+      samples.push({ ...vitals, atMs: performance.now() - startedAt, sent: sum(tally.sent) })
       const { heapUsed, rss } = samples.at(-1)!
       log(
         `${Math.round(samples.at(-1)!.atMs / 1_000)} s, ${next} cases, heap ${mb(heapUsed)}, resident ${mb(rss)}, ${findings.all.length} findings`
@@ -112,6 +116,9 @@ export async function fuzz(
     bookings: ledger.bookings.size
   }
 }
+
+export const sum = (counts: ReadonlyMap<string, number>): number =>
+  [...counts.values()].reduce((total, many) => total + many, 0)
 
 export const mb = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`
 

@@ -55,7 +55,7 @@ class Caller {
   }
 
   static async open(of: Case, kind: Who['kind']): Promise<Caller> {
-    const who = of.world.newcomer(kind)
+    const who = of.world.regular(kind, of.dice.random)
     const client = await WsClient.open(of.world.instance.ws, who.token)
     const { session, resumed } = client.session as { session: string; resumed: boolean }
     if (resumed !== (who.token !== undefined && kind !== 'expired'))

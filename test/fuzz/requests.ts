@@ -127,7 +127,7 @@ export function bytesOf({ method, path, headers, body }: Omit<Request, 'ask'>): 
 
 export async function requests(of: Case): Promise<void> {
   const { dice, world } = of
-  const people = dice.times(dice.int(1, 3), () => world.newcomer(dice.weighted(kinds)))
+  const people = dice.times(dice.int(1, 3), () => world.regular(dice.weighted(kinds), dice.random))
   let socket: RawSocket | undefined
   try {
     for (let left = dice.int(3, 20); left > 0; left--) {

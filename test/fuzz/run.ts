@@ -5,6 +5,7 @@
  */
 import { atEnd, cleanUpOnSignals, runCleanup } from '../../load-tests/harness/cleanup.js'
 import { percentile } from '../../load-tests/harness/stats.js'
+import { warmUpOf } from './flatness.js'
 import { fuzz, mb, type Outcome } from './fuzz.js'
 import { type FuzzOptions, parseOptions, usage } from './options.js'
 
@@ -55,14 +56,14 @@ function tell(
       `beside it: ${honest.visits} visits, a step p50 ${percentile(honest.tookMs, 50).toFixed(1)} ms, p99 ${percentile(honest.tookMs, 99).toFixed(1)} ms`
     )
   console.log(`rows: ${locks} locks and ${bookings} bookings as they were answered`)
-  const asked = [...tally.sent.values()].reduce((sum, many) => sum + many, 0)
+  const judged = (samples.at(-1)?.sent ?? 0) - (samples[warmUpOf(samples)]?.sent ?? 0)
   for (const [name, trend] of [
     ['heap', heap],
     ['resident', rss]
   ] as const) {
     if (trend !== undefined)
       console.log(
-        `${name}: ${mb(trend.median)}, grew by ${mb(trend.growth)} in ${Math.round(trend.overMs / 1_000)} s (${(trend.growth / asked).toFixed(2)} bytes for each thing sent); ${samples.length} samples`
+        `${name}: ${mb(trend.median)}, grew by ${mb(trend.growth)} in ${Math.round(trend.overMs / 1_000)} s (${(trend.growth / judged).toFixed(2)} bytes for each thing sent); ${samples.length} samples`
       )
   }
   console.log(

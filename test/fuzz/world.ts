@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { systemClock } from '../../src/app.js'
+import type { Random } from '../../src/domain/clock.js'
 import type { CalendarId } from '../../src/domain/ids.js'
 import type { Role } from '../../src/service/callers/caller.js'
 import { Tokens } from '../../src/service/callers/tokens.js'
@@ -33,6 +34,8 @@ export interface World {
   readonly vitals: VitalsReader
   readonly truth: Truth
   newcomer(kind: Who['kind']): Who
+  /** One of those who come again and again: a crowd of ever new ones would fill every cache until the end of the run. */
+  regular(kind: Who['kind'], random: Random): Who
 }
 
 /** Where attackers lock and book; where they have no business; where the honest ones are. */
@@ -62,7 +65,9 @@ export async function createWorld(t: TearsDown, stores: StoreSetup, findings: Fi
     RATE_REQUESTS_PER_MINUTE_MAX: '0',
     RATE_MESSAGES_PER_SECOND_MAX: '0',
     CONNECTIONS_PER_ADDRESS_MAX: '0',
+    // short, so that as many end as begin
     LOCK_TTL_MIN_MS: '300',
+    LOCK_TTL_MS: '20000',
     LOG_LEVEL: 'info',
     SLOTLOCK_SECRET: secret,
     SLOTLOCK_DATA: join(folder, 'data'),
@@ -91,7 +96,8 @@ export async function createWorld(t: TearsDown, stores: StoreSetup, findings: Fi
     port: Number(new URL(instance.url).port),
     vitals: new VitalsReader(instance.process.pid, vitalsFile),
     truth,
-    newcomer
+    newcomer,
+    regular: regulars(newcomer)
   }
 }
 
@@ -148,6 +154,18 @@ function newcomers(): (kind: Who['kind']) => Who {
       default:
         return kind satisfies never
     }
+  }
+}
+
+const regularsMax = 300
+
+function regulars(newcomer: World['newcomer']): World['regular'] {
+  const known = new Map<string, Who>()
+  return (kind, random) => {
+    const name = `${kind} ${Math.floor(random() * regularsMax)}`
+    const who = known.get(name) ?? newcomer(kind)
+    known.set(name, who)
+    return who
   }
 }
 
