@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { RawSocket } from '../helpers/raw-socket.js'
 import { answerWithinMs, type Case, count } from './case.js'
 import type { Dice } from './dice.js'
-import { RawSocket } from './raw-socket.js'
 
 /**
  * WebSocket below what a library would send: frames with wrong bits, lengths and masks, in pieces, out of order, cut

@@ -1,10 +1,10 @@
 import { type OperationName, type OperationSpec, operations } from '../../src/protocol/operations.js'
+import { answersIn, type HttpAnswer, RawSocket } from '../helpers/raw-socket.js'
 import { type Ask, wellFormed } from './asks.js'
 import { answerWithinMs, type Case, count } from './case.js'
 import { mutateText, mutateTree } from './mutations.js'
 import { oddText } from './odd-values.js'
-import { answersIn, RawSocket } from './raw-socket.js'
-import { type HttpAnswer, mayNot, wrongHttpAnswer } from './verdict.js'
+import { mayNot, wrongHttpAnswer } from './verdict.js'
 import type { Who } from './world.js'
 
 /** Operations by HTTP: several people on one connection, as behind a proxy, who ask for theirs and for each other's. */

@@ -4,6 +4,7 @@ import { connectionMessages } from '../../src/protocol/messages.js'
 import { type OperationName, type OperationSpec, operations } from '../../src/protocol/operations.js'
 import type { WireError } from '../../src/protocol/schemas.js'
 import { mustBeErrorOf, mustBeFrame, mustBeProblem, mustHaveShape } from '../app/shapes.js'
+import type { HttpAnswer } from '../helpers/raw-socket.js'
 import type { Answer } from '../helpers/ws-client.js'
 import type { Ask, AskName } from './asks.js'
 import type { Ledger } from './ledger.js'
@@ -50,12 +51,6 @@ export const wrongAnswer = (operation: AskName | undefined, answer: Answer): Wro
   })
 
 export const wrongPush = (frame: unknown): Wrong => wrong(() => mustBeFrame(frame))
-
-export interface HttpAnswer {
-  status: number
-  headers: ReadonlyMap<string, string>
-  body: string
-}
 
 const knownStatuses = new Set<number>([...Object.values(errorCodes).map(({ status }) => status), 405])
 

@@ -1,6 +1,11 @@
 import { connect, type Socket } from 'node:net'
-import { patienceMs } from '../helpers/process.js'
-import type { HttpAnswer } from './verdict.js'
+import { patienceMs } from './process.js'
+
+export interface HttpAnswer {
+  status: number
+  headers: ReadonlyMap<string, string>
+  body: string
+}
 
 /** A TCP connection without any manners: says what it is told to and keeps what it hears. */
 export class RawSocket {
