@@ -59,11 +59,15 @@ function refusalOfFramework(error: FastifyError): Refusal {
       return { code: 'INVALID_REQUEST', message: 'The address is malformed' }
     default: {
       // What the framework itself found wrong with a request carries its status; its texts name no content.
-      const found = error.code?.startsWith('FST_') && error.statusCode !== undefined && error.statusCode < 500
+      const byFramework = error.code?.startsWith('FST_') || isShown(error)
+      const found = byFramework && error.statusCode !== undefined && error.statusCode < 500
       return found ? { code: 'INVALID_REQUEST', message: error.message } : internal
     }
   }
 }
+
+/** What the part that gives out files found wrong, such as a range that is not in the file. */
+const isShown = (error: Error): boolean => 'expose' in error && error.expose === true
 
 const addresses = (Object.values(operations) as OperationSpec[]).flatMap(({ http }) =>
   http === undefined

@@ -280,6 +280,14 @@ t.test('what else one request can be', async t => {
     t.notOk(logged.slice(from).some(line => /never should/.test(line)))
   })
 
+  await t.test('a range that is not in the file is no bug either', async t => {
+    const from = logged.length
+    const response = await fetch(`${url}/slot-picker.js`, { headers: { range: 'bytes=99999999-' } })
+    t.equal(response.status, 400)
+    t.match(await response.json(), { code: 'INVALID_REQUEST' })
+    t.notOk(logged.slice(from).some(line => /never should/.test(line)))
+  })
+
   await t.test('a request without Host is refused like all others', async t => {
     const [answer] = await say(port, 'GET /v1/calendars HTTP/1.1\r\n\r\n')
     t.match(answer, { status: 400, body: /"code":"INVALID_REQUEST".*Host/ })

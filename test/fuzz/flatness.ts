@@ -1,7 +1,7 @@
 /**
  * Whether a series of samples grows. A sample is taken after garbage was collected, while nobody asks anything, so that
- * what is left is held on to. The first third of a series is warming up (caches fill, code is compiled) and does not
- * count.
+ * what is left is held on to. The first half of a series is warming up (caches fill up to their bounds, code is compiled) and
+ * does not count.
  *
  * The slope is that of Theil and Sen, the median of the slopes between any two samples: a single odd sample, however
  * odd, does not move it. Growth is that slope over the time that was judged.
@@ -25,7 +25,7 @@ export interface Sample {
 export const samplesMin = 6
 
 /** How many of the first do not count. */
-export const warmUpOf = (samples: readonly unknown[]): number => Math.ceil(samples.length / 3)
+export const warmUpOf = (samples: readonly unknown[]): number => Math.ceil(samples.length / 2)
 
 export function trendOf(samples: readonly Sample[]): Trend | undefined {
   const judged = samples.slice(warmUpOf(samples))
