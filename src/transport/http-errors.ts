@@ -38,12 +38,16 @@ export function registerErrorHandlers(app: FastifyInstance): void {
 }
 
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const refusal = refusalOfFramework(error)
+  const refusal = hasBrokenOff(request) ? brokenOff : refusalOfFramework(error)
   if (refusal.code === 'INTERNAL') {
     request.log.error({ err: error, requestId: request.id }, 'a request failed in a way it never should')
   }
   return sendRefusal(reply, refusal)
 }
+
+/** Whoever went in the middle of a body hears nothing of this, and is no bug that wakes somebody up. */
+const brokenOff: Refusal = { code: 'INVALID_REQUEST', message: 'The request broke off' }
+const hasBrokenOff = ({ raw }: FastifyRequest): boolean => raw.readableAborted
 
 function refusalOfFramework(error: FastifyError): Refusal {
   switch (error.code) {
@@ -55,11 +59,15 @@ function refusalOfFramework(error: FastifyError): Refusal {
       return { code: 'INVALID_REQUEST', message: 'The address is malformed' }
     default: {
       // What the framework itself found wrong with a request carries its status; its texts name no content.
-      const found = error.code?.startsWith('FST_') && error.statusCode !== undefined && error.statusCode < 500
+      const byFramework = error.code?.startsWith('FST_') || isShown(error)
+      const found = byFramework && error.statusCode !== undefined && error.statusCode < 500
       return found ? { code: 'INVALID_REQUEST', message: error.message } : internal
     }
   }
 }
+
+/** What the part that gives out files found wrong, such as a range that is not in the file. */
+const isShown = (error: Error): boolean => 'expose' in error && error.expose === true
 
 const addresses = (Object.values(operations) as OperationSpec[]).flatMap(({ http }) =>
   http === undefined

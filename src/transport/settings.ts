@@ -46,6 +46,10 @@ export interface TransportTiming {
   /** Beats between two pings of one socket; one that has missed two is dropped. */
   beatsPerPing: number
   helloWithinMs: number
+  /** From the connection on, so that who says nothing or a byte now and then does not keep it. */
+  headersWithinMs: number
+  /** The same with the body. How long the answer takes is another matter. */
+  requestWithinMs: number
   /** At most one `slots` message per calendar in this time; the first of a quiet calendar leaves at once. */
   tickMs: number
   /** At most one `staff` message per calendar in this time, and one reading of the audit trail. */
@@ -60,6 +64,8 @@ export const defaultTiming: TransportTiming = {
   beatMs: 1_000,
   beatsPerPing: 20,
   helloWithinMs: 5_000,
+  headersWithinMs: 10_000,
+  requestWithinMs: 30_000,
   tickMs: 20,
   staffTickMs: 200,
   behindMaxMs: 10_000,
@@ -80,6 +86,8 @@ export const inFlightPerConnectionMax = 64
 export const calendarsPerConnectionMax = 32
 /** A flood is that many seconds' worth of refused messages at once; then 1008. */
 export const floodSeconds = 10
+/** TCP connections of one address for each WebSocket that it may have: a browser opens six for requests, and lets go of them. */
+export const tcpConnectionsPerSocket = 4
 /** Addresses that are counted at a time; past it the one that has been silent the longest is forgotten. */
 export const countedAddressesMax = 50_000
 /** An HTTP body, except for a calendar's definition. */

@@ -45,6 +45,7 @@ import type {
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
 import { StaffHub } from './staff-hub.js'
+import { boundTcpConnections } from './tcp-connections.js'
 import { WebSocketGateway } from './websocket.js'
 
 export interface TransportDeps {
@@ -88,12 +89,24 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply),
     clientErrorHandler: answerNoRequest,
     routerOptions: { maxParamLength: 256 },
-    requestTimeout: 60_000,
+    requestTimeout: settings.timing.requestWithinMs,
+    http: {
+      // refused below, in the shape of all refusals
+      requireHostHeader: false,
+      headersTimeout: settings.timing.headersWithinMs,
+      // how late the two above may be found to be over; by default half a minute
+      connectionsCheckingInterval: Math.min(2_000, settings.timing.headersWithinMs)
+    },
     keepAliveTimeout: 72_000
   })
+  boundTcpConnections(app.server, settings, metrics)
   registerErrorHandlers(app)
+  // An expectation that is not known may be ignored (RFC 9110, 10.1.1); Node would answer it with nothing at all.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    if (request.raw.headers.host !== undefined || request.raw.httpVersion === '1.0') return undefined
+    return sendRefusal(reply, { code: 'INVALID_REQUEST', message: 'The header Host is required' })
   })
   acceptJsonOnly(app)
 
@@ -105,9 +118,10 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   )
   const dispatcher = new Dispatcher({ handlers: deps.handlers, metrics, clock, log, lockLimits })
   // The listening socket's close ends the connections that are idle at that moment. One that becomes idle later would
-  // hold the server up until the end of its grace time.
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (dispatcher.draining) reply.header('connection', 'close')
+  // hold the server up until the end of its grace time. Nor does a connection go on behind a body that was refused
+  // unread: if the rest of it is nonsense, that would be answered too, and taken for the answer to the next request.
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    if (dispatcher.draining || !request.raw.complete) reply.header('connection', 'close')
     done()
   })
   const sessions = new Sessions({

@@ -1,0 +1,33 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { ConnectionCount } from './limits.js'
+import type { Metrics } from './metrics.js'
+import { type TransportSettings, tcpConnectionsPerSocket } from './settings.js'
+
+/**
+ * Connections that say little or nothing are cheap for whoever opens them, and there are only so many: past the bound
+ * an address is hung up on, before anything is read. Behind a proxy all come from one address, and who may keep how many
+ * open is the proxy's business.
+ */
+export function boundTcpConnections(
+  server: Server,
+  {
+    connectionsPerAddressMax,
+    trustProxy
+  }: Pick<TransportSettings, 'connectionsPerAddressMax' | 'trustProxy'>,
+  metrics: Metrics
+): void {
+  if (connectionsPerAddressMax <= 0 || trustProxy.length > 0) return
+  const count = new ConnectionCount(connectionsPerAddressMax * tcpConnectionsPerSocket)
+  server.prependListener('connection', (socket: Socket) => {
+    const { remoteAddress } = socket
+    if (remoteAddress === undefined) return
+    if (count.full(remoteAddress)) {
+      metrics.limited.inc({ limit: 'tcpConnectionsPerAddressMax' })
+      socket.destroy()
+      return
+    }
+    count.opened(remoteAddress)
+    socket.once('close', () => count.closed(remoteAddress))
+  })
+}
