@@ -1,4 +1,5 @@
 import type { Scenario } from '../harness/scenario.js'
+import { avalanche } from './avalanche.js'
 import { clinicDay } from './clinic-day.js'
 import { expiryLag } from './expiry-lag.js'
 import { failover } from './failover.js'
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   clinicDay,
   failover,
   resync,
+  avalanche,
   idleMemory,
   start,
   myServer
