@@ -11,6 +11,8 @@ import type { WsClient } from './ws-driver.js'
 interface Visitor {
   client: WsClient
   picture: Picture
+  /** Whether it keeps its picture up to date, or only takes what it is sent. */
+  reads: boolean
   /** This visitor's public name in the calendar it watches. */
   tag: string
   /** Slot → wall-clock time at which it was pushed as free. */
@@ -34,6 +36,7 @@ const handlers = {
     const start = nowMs()
     const fresh: Omit<Visitor, 'client'>[] = Array.from({ length: args.count }, () => ({
       picture: new Picture(),
+      reads: args.drain !== true,
       tag: '',
       freedAt: new Map(),
       lockedAt: new Map()
@@ -67,10 +70,7 @@ const handlers = {
 
   /** All at the same moment ask for the same slot, once each. */
   async race({ calendar, slot, startAtMs }: { calendar: string; slot: string; startAtMs: number }) {
-    await pause(startAtMs - nowMs() - 2)
-    while (nowMs() < startAtMs) {
-      // a timer may be a millisecond late, and then the other processes would have the race to themselves
-    }
+    await untilExactly(startAtMs)
     const answers = await Promise.all(
       visitors.map(({ client }) => client.timed('lock', { calendar, slots: [slot] }, startAtMs))
     )
@@ -90,6 +90,13 @@ const handlers = {
       }
     })
     return { winners, codes, withoutEnd, tookMs: Float64Array.from(answers, answer => answer.tookMs) }
+  },
+
+  /** All at the same moment say something that is answered at once: what the sockets alone take. */
+  async echo({ startAtMs }: { startAtMs: number }): Promise<Float64Array> {
+    await untilExactly(startAtMs)
+    const answers = await Promise.all(visitors.map(({ client }) => client.timed('ping', {}, startAtMs)))
+    return Float64Array.from(answers, answer => (answer.ok ? answer.tookMs : Number.NaN))
   },
 
   /** The winner gives back what it won, if it was one of ours. */
@@ -135,8 +142,8 @@ const handlers = {
   async misseenSelections({ last }: { last: [viewer: string, slot: string][] }) {
     let looks = 0
     const misseen: string[] = []
-    for (const { picture, client } of visitors) {
-      if (client.pushes === 0) continue
+    for (const { picture, reads, client } of visitors) {
+      if (!reads || client.pushes === 0 || client.closed !== undefined) continue
       for (const [viewer, slot] of last) {
         looks += 1
         const seen = picture.selectionOf(viewer)?.slot
@@ -144,6 +151,14 @@ const handlers = {
       }
     }
     return { looks, misseen: misseen.length, examples: misseen.slice(0, 3) }
+  },
+
+  async stall(): Promise<void> {
+    for (const { client } of visitors) client.stall()
+  },
+
+  async resume(): Promise<void> {
+    for (const { client } of visitors) client.resume()
   },
 
   /** Per slot, when each visitor was told that it is free; NaN for one who was not told. */
@@ -195,6 +210,13 @@ const handlers = {
 
 export type CrowdHandlers = typeof handlers
 export const crowdModule: URL = new URL(import.meta.url)
+
+async function untilExactly(atMs: number): Promise<void> {
+  await pause(atMs - nowMs() - 2)
+  while (nowMs() < atMs) {
+    // a timer may be a millisecond late, and then the other processes would have the race to themselves
+  }
+}
 
 async function watchAll(
   watchers: readonly Visitor[],

@@ -129,6 +129,21 @@ export class WsClient {
     return { ...answer, tookMs: nowMs() - dueMs }
   }
 
+  /** Takes nothing from the socket any more, as a phone in a tunnel; the server's buffers have to hold it. */
+  stall(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** Gone without a word, as when a proxy on the way is restarted. */
+  break(): void {
+    this.#end('broken by us')
+    this.#socket.resetAndDestroy()
+  }
+
   close(): void {
     if (this.closed !== undefined) return
     this.closed = 'closed by us'

@@ -1,4 +1,5 @@
 import type { Scenario } from '../harness/scenario.js'
+import { avalanche } from './avalanche.js'
 import { clinicDay } from './clinic-day.js'
 import { drill } from './drill.js'
 import { expiryLag } from './expiry-lag.js'
@@ -11,6 +12,7 @@ import { idleMemory } from './idle-memory.js'
 import { myServer } from './my-server.js'
 import { overlap } from './overlap.js'
 import { resync } from './resync.js'
+import { start } from './start.js'
 import { wsLock } from './ws-lock.js'
 
 export const scenarios: readonly Scenario[] = [
@@ -25,6 +27,8 @@ export const scenarios: readonly Scenario[] = [
   drill,
   failover,
   resync,
+  avalanche,
   idleMemory,
+  start,
   myServer
 ]
