@@ -131,6 +131,9 @@ const makers: {
   [Name in AskName]: [weight: number, make: (dice: Dice, knowledge: Knowledge) => Record<string, unknown>]
 } = {
   openSession: [1, () => ({})],
+  // who signs out is out for the rest of the run, and most of what follows would be UNAUTHENTICATED
+  signOut: [0, () => ({})],
+  revokeSession: [1, dice => ({ session: dice.bytes(16).toString('base64url') })],
   listCalendars: [1, () => ({})],
   readSlots: [4, (dice, known) => ({ calendar: calendarOf(dice), ...range(dice, known) })],
   readChanges: [
@@ -177,6 +180,15 @@ const makers: {
     })
   ],
   cancelBooking: [2, (dice, known) => ({ booking: known.booking(dice) })],
+  listBookings: [
+    2,
+    (dice, known) => ({
+      calendar: calendarOf(dice),
+      ...sometimes(dice, 0.4, () => range(dice, known)),
+      ...sometimes(dice, 0.4, () => ({ limit: dice.pick([1, 10, 100]) }))
+    })
+  ],
+  readBooking: [1, (dice, known) => ({ booking: known.booking(dice) })],
   staffLocks: [2, dice => ({ calendar: calendarOf(dice) })],
   readAudit: [
     2,
