@@ -12,6 +12,7 @@ import type { Finding } from './domain/finding.js'
 import { embeddedSecret } from './embedded-secret.js'
 import { hostTokensOf } from './host-tokens.js'
 import { Inspections } from './inspections.js'
+import { SiteKeys } from './service/callers/site-keys.js'
 import { Tokens } from './service/callers/tokens.js'
 import { createService, type Service } from './service/service.js'
 import { mysqlTlsOf, redisAddressOf } from './store-addresses.js'
@@ -101,8 +102,9 @@ export async function createDemoCalendar(store: SqlLockStore): Promise<boolean> 
   return true
 }
 
-export async function tokensOf(config: Config, clock: Clock): Promise<Tokens> {
-  return new Tokens(config.secrets.length > 0 ? config.secrets : [await embeddedSecret(config.data)], clock)
+/** What signs tokens; the embedded database keeps one where the settings name none. */
+export async function secretsOf(config: Config): Promise<readonly string[]> {
+  return config.secrets.length > 0 ? config.secrets : [await embeddedSecret(config.data)]
 }
 
 /** The composition root: opens the stores, puts service and transport over them. */
@@ -179,6 +181,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   countSql(metrics, sqlStats)
   if (redis !== undefined) countRedis(metrics, redis.counters)
 
+  const secrets = await secretsOf(config)
   const host = hostTokensOf(config, around)
 
   const http = await buildTransport({
@@ -188,6 +191,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       limits: config.limits,
       pagesFolder: fileURLToPath(new URL('../dist', import.meta.url)),
       origins: config.origins,
+      siteKeyRequired: config.siteKeyRequired,
       trustProxy: config.trustProxy,
       sessionsPerMinuteMax: config.sessionsPerMinuteMax,
       requestsPerMinuteMax: config.requestsPerMinuteMax,
@@ -202,9 +206,11 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     feed: service.feed,
     staffDesk: service.staffDesk,
     monitor: service.monitor,
-    tokens: await tokensOf(config, clock),
+    tokens: new Tokens(secrets, clock),
+    siteKeys: new SiteKeys(secrets, clock),
     hostTokens: host?.tokens,
     revoked: service.revoked,
+    calendarOrigins: service.calendarOrigins,
     metrics,
     clock,
     random,

@@ -13,10 +13,12 @@ import { StoreError } from './domain/errors.js'
 const usage = `slotlock locks appointment slots.
 
   slotlock serve                         run the service
-  slotlock token --role ROLE             print a token: visitor, staff, host or admin
+  slotlock token --role ROLE             print a token: visitor, staff, host or admin; or the key of a site
                  [--calendar ID]...      for these calendars only (default: all)
-                 [--ttl 8h]              for so long: 30m, 8h, 7d
-  slotlock revoke TOKEN|SESSION          end that session everywhere; - reads it from standard input
+                 [--origin URL]...       of the site's pages, with --role site
+                 [--ttl 8h]              for so long: 30m, 8h, 7d (default: a day; a site's key: a year)
+  slotlock revoke TOKEN|KEY|SESSION      end that session everywhere, or withdraw that key of a site;
+                                         - reads it from standard input
   slotlock migrate [--demo]              create or upgrade the tables; --demo adds the demo calendar
   slotlock config                        print the settings in force, secrets masked
   slotlock doctor [--json]               try out the stores that the settings name, and say what to do about

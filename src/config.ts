@@ -99,6 +99,7 @@ function configOf(values: Values): Config {
             audience: values.HOST_JWT_AUDIENCE
           }),
     origins: Object.freeze(values.SLOTLOCK_ORIGINS),
+    siteKeyRequired: values.SITE_KEY_REQUIRED === 'yes',
     trustProxy: Object.freeze(values.TRUST_PROXY),
     redisKeyPrefix: values.REDIS_KEY_PREFIX,
     logLevel: values.LOG_LEVEL,

@@ -1,10 +1,12 @@
 import { text } from 'node:stream/consumers'
 import { pino } from 'pino'
-import { openStore, systemClock, tokensOf } from '../app.js'
+import { openStore, secretsOf, systemClock } from '../app.js'
 import { readConfig } from '../config.js'
 import { parseSessionId, type SessionId } from '../domain/ids.js'
+import { sessionTtlMs } from '../domain/limits.js'
 import { revocationMarginMs, tokenLifeMaxMs } from '../domain/revocation.js'
-import type { Tokens } from '../service/callers/tokens.js'
+import { SiteKeys } from '../service/callers/site-keys.js'
+import { Tokens } from '../service/callers/tokens.js'
 import { newSqlStats } from '../stores/sql/dialect.js'
 import { oneArgument } from './arguments.js'
 import { UsageError } from './usage-error.js'
@@ -20,7 +22,7 @@ export async function revoke(env: NodeJS.ProcessEnv, args: string[]): Promise<vo
   const given = oneArgument(args, 'which token or session?')
   const config = readConfig(env)
   const name = given === '-' ? (await text(process.stdin)).trim() : given
-  const found = sessionIn(name, await tokensOf(config, systemClock))
+  const found = sessionIn(name, await secretsOf(config))
   if (found === undefined)
     throw new UsageError('this is neither a token of this deployment nor the id of a session')
   const { session, lifeMs } = found
@@ -36,10 +38,17 @@ export async function revoke(env: NodeJS.ProcessEnv, args: string[]): Promise<vo
   }
 }
 
-function sessionIn(name: string, tokens: Tokens): { session: SessionId; lifeMs: number } | undefined {
+function sessionIn(
+  name: string,
+  secrets: readonly string[]
+): { session: SessionId; lifeMs: number } | undefined {
   const session = parseSessionId(name)
   if (session !== undefined) return { session, lifeMs: tokenLifeMaxMs }
-  const verified = tokens.verify(name)
+  const key = new SiteKeys(secrets, systemClock).verify(name)
+  // the sessions that it opened live as long as sessions do, from now on
+  if (key !== undefined)
+    return { session: key.id, lifeMs: Math.max(key.expiresAt - systemClock.now(), sessionTtlMs) }
+  const verified = new Tokens(secrets, systemClock).verify(name)
   if (verified.status === 'INVALID') return undefined
   const { issuedAt, expiresAt } = verified.claims
   return { session: verified.claims.session, lifeMs: expiresAt - issuedAt }

@@ -1,13 +1,16 @@
-import { systemClock, tokensOf } from '../app.js'
+import { secretsOf, systemClock } from '../app.js'
 import { readConfig } from '../config.js'
 import { type CalendarId, parseCalendarId } from '../domain/ids.js'
 import { sessionTtlMs } from '../domain/limits.js'
 import { tokenLifeMaxMs } from '../domain/revocation.js'
 import type { Role } from '../service/callers/claims.js'
+import { SiteKeys } from '../service/callers/site-keys.js'
+import { Tokens } from '../service/callers/tokens.js'
+import { originList } from '../settings/kinds.js'
 import { options } from './arguments.js'
 import { UsageError } from './usage-error.js'
 
-const roles: readonly Role[] = ['visitor', 'staff', 'host', 'admin']
+const roles: readonly (Role | 'site')[] = ['visitor', 'staff', 'host', 'admin', 'site']
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** Prints a token and nothing else, so that `$(slotlock token …)` is one. */
@@ -17,6 +20,7 @@ export async function token(env: NodeJS.ProcessEnv, args: string[]): Promise<voi
     options: {
       role: { type: 'string' },
       calendar: { type: 'string', multiple: true },
+      origin: { type: 'string', multiple: true },
       ttl: { type: 'string' }
     }
   })
@@ -27,10 +31,24 @@ export async function token(env: NodeJS.ProcessEnv, args: string[]): Promise<voi
     if (calendar === undefined) throw new UsageError(`--calendar ${name} is no calendar's id`)
     return calendar
   })
-  const tokens = await tokensOf(readConfig(env), systemClock)
-  const ttlMs = given.ttl === undefined ? sessionTtlMs : parseTtl(given.ttl)
-  const minted = tokens.mint({ role, ttlMs, ...(calendars === undefined ? {} : { calendars }) })
-  process.stdout.write(`${minted.token}\n`)
+  const origins = originsOf(role, given.origin)
+  const secrets = await secretsOf(readConfig(env))
+  const ttlMs = given.ttl === undefined ? undefined : parseTtl(given.ttl)
+  process.stdout.write(
+    role === 'site'
+      ? `${new SiteKeys(secrets, systemClock).mint({ origins, calendars, ttlMs: ttlMs ?? tokenLifeMaxMs })}\n`
+      : `${new Tokens(secrets, systemClock).mint({ role, calendars, ttlMs: ttlMs ?? sessionTtlMs }).token}\n`
+  )
+}
+
+/** A site's key is for pages, and nothing else is. */
+function originsOf(role: Role | 'site', given: readonly string[] = []): readonly string[] {
+  if (role !== 'site' && given.length > 0) throw new UsageError('--origin is for --role site')
+  if (role === 'site' && given.length === 0) throw new UsageError('--role site needs an --origin')
+  const parsed = originList.parse(given.join(','))
+  if (parsed.status === 'WRONG') throw new UsageError(`--origin ${parsed.problem}`)
+  if (parsed.value.includes('*')) throw new UsageError('--origin * is no site; name each origin of its pages')
+  return parsed.value
 }
 
 function parseTtl(text: string): number {

@@ -6,6 +6,7 @@ import { type CalendarId, parseLocalDate, type ResourceId } from './ids.js'
 export const resourcesMax = 500
 export const exceptionsMax = 2_000
 export const intervalsPerDayMax = 24
+export const originsMax = 32
 export const slotMinutesMax = 1_440
 /** All resources together. A read of one day always fits into one answer because of it. */
 export const slotsPerDayMax = 50_000
@@ -35,12 +36,17 @@ export function minutesOfDay(time: string): number | undefined {
 export function checkDefinition(definition: CalendarDefinition): DefinitionProblem[] {
   const problems: DefinitionProblem[] = []
   const wrong = (field: string, problem: string): void => void problems.push({ field, problem })
-  const { timeZone, slotMinutes, resources, exceptions } = definition
+  const { timeZone, slotMinutes, resources, exceptions, origins = [] } = definition
 
   if (!isTimeZone(timeZone)) wrong('timeZone', `${quoted(timeZone)} is not the IANA name of a time zone`)
   if (!Number.isInteger(slotMinutes) || slotMinutes < 1 || slotMinutes > slotMinutesMax) {
     wrong('slotMinutes', `must be a whole number from 1 to ${slotMinutesMax}`)
   }
+  if (origins.length > originsMax) wrong('origins', `has ${origins.length}, at most ${originsMax} fit`)
+  origins.forEach((origin, index) => {
+    if (!isOrigin(origin))
+      wrong(`origins[${index}]`, `${quoted(origin)} is not an origin like https://example.com`)
+  })
   if (resources.length > resourcesMax)
     wrong('resources', `has ${resources.length}, at most ${resourcesMax} fit`)
   if (exceptions.length > exceptionsMax) {
@@ -123,6 +129,11 @@ function slotsOnBusiestDay({ resources, exceptions, slotMinutes }: CalendarDefin
       sum + Math.max(ofWeek(hours ?? {}), ofExceptions.get(id) ?? 0, ofExceptions.get(undefined) ?? 0),
     0
   )
+}
+
+/** Spelled as browsers spell it: no path, no capitals, no default port. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text && !text.includes('*')
 }
 
 function isTimeZone(name: string): boolean {

@@ -30,4 +30,6 @@ export interface CalendarDefinition {
   grid: 'hours' | 'open'
   resources: Resource[]
   exceptions: CalendarException[]
+  /** The only pages of others that may use it; absent: those that may use any calendar. */
+  origins?: string[] | undefined
 }

@@ -8,6 +8,7 @@ import {
   SelectionSchema,
   ServiceStatusSchema,
   SessionSchema,
+  SiteKeySchema,
   SlotStateSchema,
   StaffLockSchema
 } from './schemas.js'
@@ -25,7 +26,10 @@ export type MessageId = Static<typeof MessageIdSchema>
 export const connectionMessages = {
   hello: {
     summary: 'First message: opens a session, or resumes the one of the token',
-    params: Type.Object({ token: Type.Optional(Type.String({ maxLength: 4_096 })) }),
+    params: Type.Object({
+      token: Type.Optional(Type.String({ maxLength: 4_096 })),
+      key: Type.Optional(SiteKeySchema)
+    }),
     result: SessionSchema
   },
   unwatch: {

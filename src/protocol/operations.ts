@@ -16,6 +16,7 @@ import {
   RequestIdSchema,
   SelectionSchema,
   SessionSchema,
+  SiteKeySchema,
   SlotIdSchema,
   SlotStateSchema,
   StaffLockSchema
@@ -66,9 +67,9 @@ export const operations = {
     summary: 'Open a session',
     access: 'anyone',
     http: { method: 'POST', path: '/v1/sessions', status: 201 },
-    params: Type.Object({}),
+    params: Type.Object({ key: Type.Optional(SiteKeySchema) }),
     result: SessionSchema,
-    errors: ['RATE_LIMITED']
+    errors: ['INVALID_REQUEST', 'RATE_LIMITED']
   }),
   signOut: define({
     summary: 'End one’s own session: its tokens are good for nothing any more, its locks are released',

@@ -19,6 +19,10 @@ export const RequestIdSchema = Type.String({
   maxLength: 64,
   description: 'chosen by the client, kept 24 h; the same request sent again gives the same answer'
 })
+export const SiteKeySchema = Type.String({
+  maxLength: 4_096,
+  description: 'the key of the site whose page it is; for a new session'
+})
 /** Opaque to a client, so a malformed one is not found rather than invalid. */
 export const OpaqueIdSchema = Type.String({ minLength: 1, maxLength: 128 })
 const IssuedIdSchema = Type.String({ pattern: OPAQUE_ID_PATTERN })
@@ -187,6 +191,11 @@ export const CalendarDefinitionSchema = Type.Object(
         ),
         { maxItems: 2_000 }
       )
+    ),
+    origins: Type.Optional(
+      Type.Array(Type.String({ maxLength: 256 }), {
+        description: 'the only pages of others that may use it; absent: those that the server lets in'
+      })
     )
   },
   strict

@@ -22,6 +22,7 @@ import { SharedCounts } from './lane/shared-counts.js'
 import { LiveFeed } from './live/feed.js'
 import { Hovers } from './live/hovers.js'
 import { bookingsDeskHandlers } from './reading/bookings-desk.js'
+import { CalendarOrigins } from './reading/calendar-origins.js'
 import { CalendarDirectory } from './reading/calendars.js'
 import { ChangesReader } from './reading/changes.js'
 import { SlotReader } from './reading/reading.js'
@@ -63,6 +64,8 @@ export interface Service {
   monitor: ServiceMonitor
   /** The sessions that were ended before their time. */
   revoked: RevokedSessions
+  /** Which pages the calendars themselves let in. */
+  calendarOrigins: CalendarOrigins
   lane: Lane | undefined
   /** undefined: there is no Redis to share counts through. */
   sharedCounts: SharedCounts | undefined
@@ -187,6 +190,7 @@ export function createService(parts: ServiceParts): Service {
     staffDesk,
     monitor,
     revoked,
+    calendarOrigins: new CalendarOrigins(calendars),
     lane,
     sharedCounts,
     counts: () => ({

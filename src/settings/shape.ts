@@ -30,6 +30,8 @@ export interface Config {
     | undefined
   /** Allowed browser origins; `['*']`: any; empty: only pages that this server itself gave out. */
   readonly origins: readonly string[]
+  /** New visitors need the key of a site. */
+  readonly siteKeyRequired: boolean
   /** Addresses and networks of proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
   readonly trustProxy: readonly string[]
   readonly redisKeyPrefix: string

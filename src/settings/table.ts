@@ -198,6 +198,12 @@ export const settings = {
     c => c.origins,
     'own origin'
   ),
+  SITE_KEY_REQUIRED: setting(
+    oneOf(['no', 'yes']),
+    'no',
+    'whether a new visitor needs the key of a site (slotlock token --role site)',
+    c => (c.siteKeyRequired ? 'yes' : 'no')
+  ),
   TRUST_PROXY: setting(
     addressList,
     '',

@@ -13,6 +13,9 @@ import type { StaffHub, StaffMember } from './staff-hub.js'
 /** See connection.ts, which tells what is true in each. */
 export type ConnectionState = 'GREETING' | 'OPENING' | 'OPEN' | 'LEAVING' | 'GONE'
 
+/** Where a connection comes from. */
+export type ConnectionOrigin = Pick<Caller, 'address' | 'userAgent' | 'page'>
+
 /** A connection, as the other connections and the shared timer see it. */
 export interface Peer extends StaffMember {
   readonly outbox: Outbox

@@ -6,7 +6,7 @@ import { connectionMessages, type MessageId, type Push, type WireError } from '.
 import { check } from '../protocol/validate.js'
 import type { Refusal } from '../service/answers/refusal.js'
 import type { Claims } from '../service/callers/claims.js'
-import type { ConnectionContext, ConnectionState, Peer } from './connection-context.js'
+import type { ConnectionContext, ConnectionOrigin, ConnectionState, Peer } from './connection-context.js'
 import {
   aboutToStop,
   sessionOver,
@@ -63,28 +63,21 @@ export class Connection implements Peer, OutboxOwner {
   readonly #socket: WebSocket
   readonly #stream: Duplex
   readonly #context: ConnectionContext
-  readonly #address: string
-  readonly #userAgent: string | undefined
+  readonly #from: ConnectionOrigin
   readonly #openedMs: number
 
-  constructor(
-    socket: WebSocket,
-    stream: Duplex,
-    from: { address: string; userAgent: string | undefined },
-    context: ConnectionContext
-  ) {
+  constructor(socket: WebSocket, stream: Duplex, from: ConnectionOrigin, context: ConnectionContext) {
     this.#socket = socket
     this.#stream = stream
     this.#context = context
-    this.#address = from.address
-    this.#userAgent = from.userAgent
+    this.#from = from
     this.#openedMs = context.clock.monotonic()
     this.outbox = new Outbox(socket, stream, this)
     this.#subscriptions = new Subscriptions(this, context)
   }
 
   get address(): string {
-    return this.#address
+    return this.#from.address
   }
 
   get state(): ConnectionState {
@@ -166,7 +159,7 @@ export class Connection implements Peer, OutboxOwner {
         this.leave(closeCodes.policy, 'no hello')
         return
       }
-      const greeting = await greet(checked.value, { address: this.#address }, this.#context)
+      const greeting = await greet(checked.value, this.#from, this.#context)
       if (this.#state !== 'OPENING') return
       if (greeting.status === 'TURNED_AWAY') {
         this.#refuse(message.id, greeting.refusal)
@@ -187,8 +180,7 @@ export class Connection implements Peer, OutboxOwner {
   }
 
   #enter(claims: Claims, resumed: boolean): void {
-    const from = { address: this.#address, userAgent: this.#userAgent }
-    this.#session = new ConnectionSession(claims, from, this.#context)
+    this.#session = new ConnectionSession(claims, this.#from, this.#context)
     this.#context.hub.enter(this, claims.session, resumed)
   }
 

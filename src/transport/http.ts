@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type OperationName, type OperationSpec, operations } from '../protocol/operations.js'
-import { coerceQuery } from '../protocol/validate.js'
+import { check, coerceQuery } from '../protocol/validate.js'
 import type { Outcome, Refusal } from '../service/answers/refusal.js'
 import { type Caller, callerOf } from '../service/callers/caller.js'
 import type { Dispatcher, ServedOperation } from './dispatch.js'
@@ -8,9 +8,10 @@ import { greet } from './greeting.js'
 import { sendRefusal } from './http-errors.js'
 import type { RateLimiter } from './limits.js'
 import type { Metrics } from './metrics.js'
+import type { Origins } from './origins.js'
 import { invalidFields } from './problem.js'
 import type { Sessions } from './sessions.js'
-import { bodyBytesMax, calendarBodyBytesMax } from './settings.js'
+import { bodyBytesMax, calendarBodyBytesMax, type TransportSettings } from './settings.js'
 
 /** The HTTP face: one route for each operation that has an address, made from the table. */
 
@@ -20,6 +21,8 @@ export interface HttpDeps {
   sessionLimiter: RateLimiter
   requestLimiter: RateLimiter
   metrics: Metrics
+  origins: Origins
+  settings: TransportSettings
 }
 
 export function registerOperations(app: FastifyInstance, deps: HttpDeps): void {
@@ -47,12 +50,12 @@ export function registerOperations(app: FastifyInstance, deps: HttpDeps): void {
 }
 
 async function ask(
-  { dispatcher, sessions }: HttpDeps,
+  { dispatcher, sessions, origins }: HttpDeps,
   operation: ServedOperation,
   spec: OperationSpec,
   request: FastifyRequest
 ): Promise<Outcome<unknown>> {
-  const identified = await identify(sessions, request)
+  const identified = await identify(sessions, origins, request)
   if (!identified.ok) return identified
   const params = paramsOf(spec, request)
   if (!params.ok) return params
@@ -83,8 +86,18 @@ function bearerOf(request: FastifyRequest): string | undefined {
  * A token that does not hold is refused also where none is needed: a client that believes to be somebody must not be
  * served as nobody, it would take its own locks for those of a stranger.
  */
-async function identify(sessions: Sessions, request: FastifyRequest): Promise<Outcome<Caller>> {
-  const from = { address: request.ip, userAgent: request.headers['user-agent']?.slice(0, 256) }
+async function identify(
+  sessions: Sessions,
+  origins: Origins,
+  request: FastifyRequest
+): Promise<Outcome<Caller>> {
+  const page = origins.pageOf(request)
+  const from = {
+    address: request.ip,
+    userAgent: request.headers['user-agent']?.slice(0, 256),
+    // its browser asks whether it may read the answer; only a calendar that names its pages asks here as well
+    page: page?.rank === 'other' ? { ...page, rank: 'listed' as const } : page
+  }
   const token = bearerOf(request)
   if (token === undefined) {
     return { ok: true, value: { session: undefined, role: 'visitor', calendars: undefined, ...from } }
@@ -110,7 +123,11 @@ async function openSession(
   request: FastifyRequest,
   reply: FastifyReply
 ): Promise<Outcome<unknown>> {
-  const greeting = await greet({ token: bearerOf(request) }, { address: request.ip }, deps)
+  const body = check(operations.openSession.params, request.body ?? {})
+  if (!body.ok) return { ok: false, refusal: invalidFields(body.fields) }
+  const asked = { token: bearerOf(request), key: body.value.key }
+  const from = { address: request.ip, page: deps.origins.pageOf(request) }
+  const greeting = await greet(asked, from, deps)
   if (greeting.rate !== undefined) rateHeaders(reply, 'sessions', greeting.rate)
   return greeting.status === 'WELCOME'
     ? { ok: true, value: greeting.view }

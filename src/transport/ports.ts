@@ -3,8 +3,10 @@ import type { Selection, SlotRow } from '../domain/slot.js'
 import type { LockView, SelectionView, ServiceStatus, SlotState } from '../protocol/schemas.js'
 import type { HostTokens } from '../service/callers/host-tokens.js'
 import type { RevokedSessions } from '../service/callers/revoked-sessions.js'
+import type { SiteKeys } from '../service/callers/site-keys.js'
 import type { Tokens } from '../service/callers/tokens.js'
 import type { FeedEvent, LiveFeed } from '../service/live/feed.js'
+import type { CalendarOrigins } from '../service/reading/calendar-origins.js'
 import type { StaffDesk } from '../service/reading/staff-desk.js'
 
 /** What the transport needs of the layers below it, as narrow as it needs it. */
@@ -20,6 +22,11 @@ export type StaffSource = Pick<StaffDesk, 'changesSince' | 'nowMs'>
 export type TokenSource = Pick<Tokens, 'openSession' | 'verify' | 'renewalDue' | 'renew'>
 
 export type HostTokenSource = Pick<HostTokens, 'verify'>
+
+export type SiteKeySource = Pick<SiteKeys, 'verify'>
+
+/** Which pages the calendars themselves let in. */
+export type CalendarOriginSource = Pick<CalendarOrigins, 'of' | 'anyNames'>
 
 /** The sessions that were ended before their time. */
 export type RevokedSource = Pick<RevokedSessions, 'revokedAt' | 'listen'>

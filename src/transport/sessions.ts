@@ -1,9 +1,11 @@
 import type { Clock } from '../domain/clock.js'
 import type { Limits } from '../domain/limits.js'
 import type { ServiceStatus, SessionView } from '../protocol/schemas.js'
+import type { Page } from '../service/callers/caller.js'
 import type { Claims } from '../service/callers/claims.js'
+import type { SiteKey } from '../service/callers/site-key.js'
 import type { Verification } from '../service/callers/tokens.js'
-import type { HostTokenSource, RevokedSource, TokenSource } from './ports.js'
+import type { HostTokenSource, RevokedSource, SiteKeySource, TokenSource } from './ports.js'
 
 export type Verified =
   | Verification
@@ -16,6 +18,7 @@ export type Verified =
  */
 export class Sessions {
   readonly #tokens: TokenSource
+  readonly #siteKeys: SiteKeySource
   readonly #hostTokens: HostTokenSource | undefined
   readonly #revoked: RevokedSource
   readonly #limits: Limits
@@ -24,6 +27,7 @@ export class Sessions {
 
   constructor(deps: {
     tokens: TokenSource
+    siteKeys: SiteKeySource
     /** Absent: the host signs none. */
     hostTokens: HostTokenSource | undefined
     revoked: RevokedSource
@@ -32,6 +36,7 @@ export class Sessions {
     status: () => ServiceStatus
   }) {
     this.#tokens = deps.tokens
+    this.#siteKeys = deps.siteKeys
     this.#hostTokens = deps.hostTokens
     this.#revoked = deps.revoked
     this.#limits = deps.limits
@@ -48,14 +53,29 @@ export class Sessions {
   }
 
   /** The host may give the same name out again; what it signed later is not what was ended. */
-  isRevoked({ session, signedBy, issuedAt }: Claims): boolean {
+  isRevoked({ session, signedBy, issuedAt, key }: Claims): boolean {
+    if (key !== undefined && this.#revoked.revokedAt(key) !== undefined) return true
     const at = this.#revoked.revokedAt(session)
     return at !== undefined && (signedBy === undefined || issuedAt <= at)
   }
 
-  open(): { view: SessionView; claims: Claims } {
-    const { session, token, expiresAt } = this.#tokens.openSession()
-    const claims: Claims = { session, role: 'visitor', issuedAt: this.#clock.now(), expiresAt }
+  /** The site that a page shows the key of, if that is its own and may still open sessions; else why not. */
+  siteOf(text: string, page: Page | undefined): SiteKey | string {
+    const key = this.#siteKeys.verify(text)
+    if (key === undefined) return 'This key of a site was not given out here, or its time is over'
+    if (this.#revoked.revokedAt(key.id) !== undefined) return 'This key of a site was withdrawn'
+    if (page === undefined || !key.origins.includes(page.origin)) return 'This key is of another site'
+    return key
+  }
+
+  /** For a visitor of the site of this key, or of none. */
+  open(by?: SiteKey): { view: SessionView; claims: Claims } {
+    const { session, token, expiresAt } = this.#tokens.openSession(by)
+    const claims: Claims = {
+      ...{ session, role: 'visitor', issuedAt: this.#clock.now(), expiresAt },
+      ...(by === undefined ? {} : { key: by.id }),
+      ...(by?.calendars === undefined ? {} : { calendars: by.calendars })
+    }
     return { view: this.#view(token, claims, false), claims }
   }
 

@@ -9,6 +9,8 @@ export interface TransportSettings {
   pagesFolder: string
   /** Allowed browser origins; `*`: any; empty: only pages that this server itself gave out. */
   origins: readonly string[]
+  /** New visitors need the key of a site. */
+  siteKeyRequired: boolean
   /** Proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
   trustProxy: readonly string[]
   /** Rate limits; 0 is off. */

@@ -34,9 +34,11 @@ import { registerOperator } from './operator.js'
 import { Origins } from './origins.js'
 import { registerPages } from './pages.js'
 import type {
+  CalendarOriginSource,
   FeedSource,
   HostTokenSource,
   RevokedSource,
+  SiteKeySource,
   StaffSource,
   StatusSource,
   TokenSource,
@@ -55,9 +57,11 @@ export interface TransportDeps {
   staffDesk: StaffSource
   monitor: StatusSource
   tokens: TokenSource
+  siteKeys: SiteKeySource
   /** Absent: the host signs none. */
   hostTokens?: HostTokenSource | undefined
   revoked: RevokedSource
+  calendarOrigins: CalendarOriginSource
   metrics: Metrics
   clock: Clock
   random: Random
@@ -126,6 +130,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   })
   const sessions = new Sessions({
     tokens: deps.tokens,
+    siteKeys: deps.siteKeys,
     hostTokens: deps.hostTokens,
     revoked: deps.revoked,
     limits: settings.limits,
@@ -146,7 +151,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     metrics,
     tickMs: settings.timing.staffTickMs
   })
-  const origins = new Origins(settings.origins)
+  const origins = new Origins(settings.origins, deps.calendarOrigins)
   const newRequestId = (): string => randomUUID()
   const gateway = new WebSocketGateway(
     {
@@ -191,14 +196,17 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   })
   await app.register(cors, {
     delegator: (request, done) => {
-      const { origin } = request.headers
-      done(null, {
-        origin: origin !== undefined && origins.allows(request) ? origin : false,
-        methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-        allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id'],
-        exposedHeaders: ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'X-Request-Id'],
-        maxAge: 600
-      })
+      const { origin = false } = request.headers
+      const answer = (mayRead: boolean): void =>
+        done(null, {
+          origin: mayRead && origin,
+          methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+          allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id'],
+          exposedHeaders: ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'X-Request-Id'],
+          maxAge: 600
+        })
+      if (origin === false) answer(false)
+      else origins.mayRead(request).then(answer, done)
     }
   })
   let cutOff: NodeJS.Timeout | undefined
@@ -216,7 +224,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
   })
   registerOperations(app, {
-    ...{ dispatcher, sessions, sessionLimiter, requestLimiter, metrics }
+    ...{ dispatcher, sessions, sessionLimiter, requestLimiter, metrics, origins, settings }
   })
   await registerOperator(app, {
     settings,

@@ -125,7 +125,7 @@ export class WebSocketGateway {
     app.route({
       method: 'GET',
       url: path,
-      onRequest: async (request, reply) => this.#admit(request, reply, refuse),
+      onRequest: (request, reply) => this.#admit(request, reply, refuse),
       handler: (_request, reply) => refuse(reply, 'INVALID_REQUEST', 'This address speaks WebSocket only'),
       wsHandler: (socket, request) => this.#accept(socket, request)
     })
@@ -134,7 +134,11 @@ export class WebSocketGateway {
     app.addHook('onClose', async () => clearInterval(this.#beatTimer))
   }
 
-  #admit(request: FastifyRequest, reply: FastifyReply, refuse: UpgradeRefusal): FastifyReply | undefined {
+  async #admit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    refuse: UpgradeRefusal
+  ): Promise<FastifyReply | undefined> {
     if (!request.ws) return undefined
     const refused = (
       reason: string,
@@ -148,7 +152,7 @@ export class WebSocketGateway {
     if (this.#context.dispatcher.draining) {
       return refused('draining', 'BUSY', 'This server is about to stop', this.#context.reconnectInMs())
     }
-    if (!this.#origins.allows(request)) {
+    if (!(await this.#origins.mayConnect(request))) {
       return refused('origin', 'FORBIDDEN', 'Pages of this origin may not connect here')
     }
     const offered = request.headers['sec-websocket-protocol']
@@ -171,7 +175,8 @@ export class WebSocketGateway {
     const stream: Duplex = request.raw.socket
     const { ip: address } = request
     const userAgent = request.headers['user-agent']?.slice(0, 256)
-    const connection = new Connection(socket, stream, { address, userAgent }, this.#context)
+    const from = { address, userAgent, page: this.#origins.pageOf(request) }
+    const connection = new Connection(socket, stream, from, this.#context)
     // The plugin's own listener would keep the whole request alive as long as the socket.
     socket.removeAllListeners('error')
     socket[key] = connection

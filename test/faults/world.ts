@@ -9,6 +9,7 @@ import { defaultLimits, type Limits } from '../../src/domain/limits.js'
 import type { LockStore } from '../../src/domain/lock-store.js'
 import type { RevocationStore } from '../../src/domain/revocation.js'
 import type { SlotRow } from '../../src/domain/slot.js'
+import { SiteKeys } from '../../src/service/callers/site-keys.js'
 import { Tokens } from '../../src/service/callers/tokens.js'
 import type { RedisHealthChange } from '../../src/service/lane/redis-health.js'
 import { createService, type Lane, type Service } from '../../src/service/service.js'
@@ -249,6 +250,7 @@ async function startInstance(
       limits: defaultLimits,
       pagesFolder: resolve('dist'),
       origins: [],
+      siteKeyRequired: false,
       trustProxy: [],
       sessionsPerMinuteMax: 0,
       requestsPerMinuteMax: 0,
@@ -265,7 +267,9 @@ async function startInstance(
     staffDesk: service.staffDesk,
     monitor: service.monitor,
     tokens: new Tokens([secret], clock),
+    siteKeys: new SiteKeys([secret], clock),
     revoked: service.revoked,
+    calendarOrigins: service.calendarOrigins,
     metrics,
     clock,
     random: Math.random,

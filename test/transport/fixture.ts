@@ -9,6 +9,7 @@ import type { SlotRow } from '../../src/domain/slot.js'
 import type { ServiceStatus } from '../../src/protocol/schemas.js'
 import { done, type Handlers, refuse } from '../../src/service/answers/refusal.js'
 import { RevokedSessions } from '../../src/service/callers/revoked-sessions.js'
+import { SiteKeys } from '../../src/service/callers/site-keys.js'
 import { Tokens } from '../../src/service/callers/tokens.js'
 import type { FeedEvent } from '../../src/service/live/feed.js'
 import { Metrics } from '../../src/transport/metrics.js'
@@ -136,6 +137,7 @@ export interface Served {
   feed: ScriptedFeed
   monitor: ScriptedMonitor
   tokens: Tokens
+  siteKeys: SiteKeys
   revoked: RevokedSessions
   metrics: Metrics
   /** Tokens from before the test began. */
@@ -177,6 +179,7 @@ export async function serve(
 ): Promise<Served> {
   const secret = 'a secret that is long enough for a test'
   const tokens = new Tokens([secret], clock)
+  const siteKeys = new SiteKeys([secret], clock)
   const logged: string[] = []
   const feed = new ScriptedFeed()
   const monitor = new ScriptedMonitor()
@@ -193,6 +196,7 @@ export async function serve(
       mode: 'embedded',
       limits: defaultLimits,
       origins: [],
+      siteKeyRequired: false,
       trustProxy: [],
       sessionsPerMinuteMax: 0,
       requestsPerMinuteMax: 0,
@@ -209,8 +213,10 @@ export async function serve(
     staffDesk,
     monitor,
     tokens,
+    siteKeys,
     hostTokens: scene.hostTokens,
     revoked: scene.revoked ?? revoked,
+    calendarOrigins: { of: async () => undefined, anyNames: async () => false },
     metrics,
     clock,
     random: Math.random,
@@ -229,6 +235,7 @@ export async function serve(
     feed,
     monitor,
     tokens,
+    siteKeys,
     revoked,
     metrics,
     expiredToken: new Tokens([secret], dayAgo).openSession().token,

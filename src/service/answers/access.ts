@@ -1,3 +1,4 @@
+import type { CalendarDefinition } from '../../domain/calendar.js'
 import type { CalendarId, SessionId } from '../../domain/ids.js'
 import type { Caller } from '../callers/caller.js'
 import { done, type Outcome, refuse } from './refusal.js'
@@ -15,6 +16,14 @@ export const isStaffOf = (caller: Caller, calendar: CalendarId): boolean =>
 /** Who looks after the bookings of a calendar: its staff, and the programs of its host. */
 export const isDeskOf = (caller: Caller, calendar: CalendarId): boolean =>
   caller.role === 'host' ? covers(caller, calendar) : isStaffOf(caller, calendar)
+
+/** undefined: the page that the caller comes from may use this calendar. */
+export const refusedPage = ({ page }: Caller, { id, origins }: CalendarDefinition) =>
+  page === undefined ||
+  page.rank === 'own' ||
+  (origins === undefined ? page.rank === 'listed' : origins.includes(page.origin))
+    ? undefined
+    : refuse('FORBIDDEN', `Pages of this origin may not use the calendar ${id}`)
 
 export const notCovered = (calendar: CalendarId) =>
   refuse('FORBIDDEN', `The token does not cover the calendar ${calendar}`)

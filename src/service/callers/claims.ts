@@ -9,6 +9,8 @@ export interface Claims {
   readonly calendars?: readonly CalendarId[]
   readonly issuedAt: number
   readonly expiresAt: number
+  /** Of the site whose key opened the session; absent: none did. */
+  readonly key?: SessionId
   /** Absent: ours. */
   readonly signedBy?: 'host'
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../../domain/clock.js'
 import { type CalendarId, parseCalendarId, parseSessionId, type SessionId } from '../../domain/ids.js'
 import { sessionTtlMs } from '../../domain/limits.js'
 import type { Claims, Role } from './claims.js'
+import type { SiteKey } from './site-key.js'
 
 /**
  * Whoever shows a token that one of our secrets signed is the session that it names: no instance keeps a list, and
@@ -69,9 +70,9 @@ export class Tokens {
     )
   }
 
-  /** A new visitor. */
-  openSession(): MintedToken {
-    return this.mint({ role: 'visitor', ttlMs: sessionTtlMs })
+  /** A new visitor; by the key of a site for its calendars alone. */
+  openSession(by?: Pick<SiteKey, 'id' | 'calendars'>): MintedToken {
+    return this.mint({ role: 'visitor', ttlMs: sessionTtlMs, calendars: by?.calendars, key: by?.id })
   }
 
   /** Lives `ttlMs`, rounded up to a whole second. Throws RangeError when it would be longer than tokenBytesMax. */
@@ -82,14 +83,17 @@ export class Tokens {
     ttlMs: number
     /** Absent: a new one. */
     session?: SessionId | undefined
+    /** Of the site that it came by. */
+    key?: SessionId | undefined
   }): MintedToken {
-    const { role, calendars, ttlMs, session = this.#newSessionId() } = request
+    const { role, calendars, ttlMs, session = this.#newSessionId(), key } = request
     const nowMs = this.#clock.now()
     const exp = Math.ceil((nowMs + ttlMs) / 1000)
     const token = this.#sign({
       sub: session,
       role,
       ...(calendars === undefined ? {} : { calendars }),
+      ...(key === undefined ? {} : { key }),
       iat: Math.floor(nowMs / 1000),
       exp
     })
@@ -117,9 +121,9 @@ export class Tokens {
   }
 
   /** The same session, with another whole life ahead. Only for visitors: see renewalDue. */
-  renew({ session, role, calendars, issuedAt, expiresAt }: Claims): MintedToken {
+  renew({ session, role, calendars, key, issuedAt, expiresAt }: Claims): MintedToken {
     if (role !== 'visitor') throw new RangeError(`a ${role} token is minted, never renewed`)
-    return this.mint({ role, calendars, session, ttlMs: expiresAt - issuedAt })
+    return this.mint({ role, calendars, session, key, ttlMs: expiresAt - issuedAt })
   }
 
   #read(token: string): Claims | undefined {
@@ -141,13 +145,18 @@ export class Tokens {
 }
 
 function claimsOf(payload: Record<string, unknown>): Claims | undefined {
-  const { sub, role, calendars, iat, exp, nbf } = payload
+  const { sub, role, calendars, key, iat, exp, nbf } = payload
   const session = typeof sub === 'string' ? parseSessionId(sub) : undefined
   if (session === undefined || !roles.has(role) || !isSeconds(iat) || !isSeconds(exp) || exp < iat)
     return undefined
   // a token for later would have to be remembered as such; we never mint one
   if (nbf !== undefined) return undefined
-  const base = { session, role: role as Role, issuedAt: iat * 1000, expiresAt: exp * 1000 }
+  const site = typeof key === 'string' ? parseSessionId(key) : undefined
+  if (key !== undefined && site === undefined) return undefined
+  const base = {
+    ...{ session, role: role as Role, issuedAt: iat * 1000, expiresAt: exp * 1000 },
+    ...(site === undefined ? {} : { key: site })
+  }
   if (calendars === undefined) return Object.freeze(base)
   const isCalendar = (id: unknown): boolean => typeof id === 'string' && parseCalendarId(id) !== undefined
   if (!Array.isArray(calendars) || !calendars.every(isCalendar)) return undefined

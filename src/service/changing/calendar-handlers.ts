@@ -57,7 +57,8 @@ export function calendarHandlers(deps: CalendarDeps): Pick<Handlers, 'listCalend
         slotMinutes,
         grid: definition.grid,
         resources,
-        exceptions
+        exceptions,
+        ...(definition.origins === undefined ? {} : { origins: definition.origins })
       })
     }
   }
@@ -70,13 +71,14 @@ function definitionOf(params: ParamsOf<'putCalendar'>): Outcome<CalendarDefiniti
   if (params.id !== undefined && params.id !== id) {
     return invalid('id', `must be ${id}, the calendar that is being defined`)
   }
-  const { name, timeZone, slotMinutes, grid = 'hours', resources, exceptions = [] } = params
+  const { name, timeZone, slotMinutes, grid = 'hours', resources, exceptions = [], origins } = params
   return done({
     id,
     name,
     timeZone,
     slotMinutes,
     grid,
+    ...(origins === undefined ? {} : { origins }),
     resources: resources.map(resource => ({
       id: resource.id as CalendarDefinition['resources'][number]['id'],
       name: resource.name,

@@ -5,7 +5,7 @@ import type { LockRecord } from '../../domain/lock.js'
 import type { GrantRequest, LockStore } from '../../domain/lock-store.js'
 import type { ParamsOf } from '../../protocol/operations.js'
 import type { LockView } from '../../protocol/schemas.js'
-import { covers, notCovered, sessionOf } from '../answers/access.js'
+import { covers, notCovered, refusedPage, sessionOf } from '../answers/access.js'
 import { done, type Handlers, invalid, type Outcome, refuse } from '../answers/refusal.js'
 import { busy, calendarNotFound, lockIsOver, lockNotFound } from '../answers/refusals.js'
 import { conflictView, lockView, type TagOf } from '../answers/views.js'
@@ -87,7 +87,9 @@ export function lockingHandlers(
     if (!covers(caller, request.calendar)) return notCovered(request.calendar)
     const grid = await calendars.find(request.calendar)
     const why =
-      grid === undefined ? calendarNotFound(request.calendar) : notOffered(grid, wanted, store.nowMs())
+      grid === undefined
+        ? calendarNotFound(request.calendar)
+        : (refusedPage(caller, grid.definition) ?? notOffered(grid, wanted, store.nowMs()))
     return why === undefined
       ? answerOf(await granting.take(request, resent), request)
       : await refuseUnlessGrantedBefore(request, resent, why)

@@ -10,13 +10,14 @@ import {
 import { type Limits, selectionRowTtlMaxMs } from '../../domain/limits.js'
 import type { LockStore } from '../../domain/lock-store.js'
 import type { Selection } from '../../domain/slot.js'
-import { covers, notCovered, sessionOf } from '../answers/access.js'
+import { sessionOf } from '../answers/access.js'
 import { done, type Handlers, invalid } from '../answers/refusal.js'
 import { calendarNotFound, slotsNotFound } from '../answers/refusals.js'
 import type { TagOf } from '../answers/views.js'
 import type { FastPath } from '../lane/fast-path.js'
 import type { FeedEvent, LiveFeed, Origin } from '../live/feed.js'
 import type { CalendarDirectory } from '../reading/calendars.js'
+import { coveredCalendar } from '../reading/covered-calendar.js'
 import type { Timers } from '../tools/timers.js'
 
 /** Hovers on their way to Redis or to the database. Past it one is told here only, and counted. */
@@ -102,11 +103,9 @@ export class Selecting {
       select: async (caller, { calendar: name, slot: text }) => {
         const session = sessionOf(caller)
         if (!session.ok) return session
-        const calendar = parseCalendarId(name)
-        if (calendar === undefined) return calendarNotFound(name)
-        if (!covers(caller, calendar)) return notCovered(calendar)
-        const grid = await this.#calendars.find(calendar)
-        if (grid === undefined) return calendarNotFound(calendar)
+        const found = await coveredCalendar(caller, this.#calendars, name)
+        if (!found.ok) return found
+        const { calendar, grid } = found.value
         if (text === null) {
           this.#put(session.value, calendar, null)
           return done({ slot: null, expiresInMs: 0 })

@@ -1,12 +1,12 @@
 import type { Grid } from '../../domain/grid.js'
 import { type CalendarId, parseCalendarId } from '../../domain/ids.js'
-import { covers, notCovered } from '../answers/access.js'
+import { covers, notCovered, refusedPage } from '../answers/access.js'
 import { done, type Outcome } from '../answers/refusal.js'
 import { calendarNotFound } from '../answers/refusals.js'
 import type { Caller } from '../callers/caller.js'
 import type { CalendarDirectory } from './calendars.js'
 
-/** A calendar that exists and that the caller's token covers. */
+/** A calendar that exists, that the caller's token covers, and that may be used by the page that asks. */
 export async function coveredCalendar(
   caller: Caller,
   calendars: CalendarDirectory,
@@ -16,5 +16,6 @@ export async function coveredCalendar(
   if (calendar === undefined) return calendarNotFound(name)
   if (!covers(caller, calendar)) return notCovered(calendar)
   const grid = await calendars.find(calendar)
-  return grid === undefined ? calendarNotFound(name) : done({ calendar, grid })
+  if (grid === undefined) return calendarNotFound(name)
+  return refusedPage(caller, grid.definition) ?? done({ calendar, grid })
 }

@@ -1,11 +1,10 @@
 import type { Grid } from '../../domain/grid.js'
-import { type CalendarId, type LocalDate, parseCalendarId, parseLocalDate } from '../../domain/ids.js'
+import { type CalendarId, type LocalDate, parseLocalDate } from '../../domain/ids.js'
 import { rangeDaysMax } from '../../domain/limits.js'
-import { covers, notCovered } from '../answers/access.js'
 import { done, invalid, type Outcome } from '../answers/refusal.js'
-import { calendarNotFound } from '../answers/refusals.js'
 import type { Caller } from '../callers/caller.js'
 import type { CalendarDirectory } from './calendars.js'
+import { coveredCalendar } from './covered-calendar.js'
 
 /** Some local days of one calendar. */
 export interface DateRange {
@@ -34,11 +33,9 @@ export async function dateRangeOf(
   const days = (Date.parse(to) - Date.parse(from)) / dayMs + 1
   if (days > rangeDaysMax)
     return invalid('to', `is ${days} days from from, at most ${rangeDaysMax} can be read`)
-  const calendar = parseCalendarId(params.calendar)
-  if (calendar === undefined) return calendarNotFound(params.calendar)
-  if (!covers(caller, calendar)) return notCovered(calendar)
-  const grid = await calendars.find(calendar)
-  if (grid === undefined) return calendarNotFound(calendar)
+  const found = await coveredCalendar(caller, calendars, params.calendar)
+  if (!found.ok) return found
+  const { calendar, grid } = found.value
   if (!grid.fits(from, to))
     return invalid('to', 'these days have more slots than can be read at once; ask for fewer')
   return done({ calendar, grid, from, to, ...grid.rangeMs(from, to) })
