@@ -50,3 +50,25 @@ export function formatNumber(value: number): string {
 export function formatSpread({ min, median, max, rounds }: Spread): string {
   return rounds <= 1 ? formatNumber(median) : [min, median, max].map(formatNumber).join(' / ')
 }
+
+export interface Growth {
+  size: number
+  cost: number
+}
+
+/** Of the straight line through the points, by least squares: cost per one more. NaN for fewer than two sizes. */
+export function slope(points: readonly Growth[]): number {
+  const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length
+  const [meanSize, meanCost] = [mean(points.map(({ size }) => size)), mean(points.map(({ cost }) => cost))]
+  const spreadOfSizes = points.reduce((sum, { size }) => sum + (size - meanSize) ** 2, 0)
+  return spreadOfSizes === 0
+    ? Number.NaN
+    : points.reduce((sum, { size, cost }) => sum + (size - meanSize) * (cost - meanCost), 0) / spreadOfSizes
+}
+
+/**
+ * How a cost grows with a size: the slope of the line through their logarithms. 0: not at all, 1: in proportion. NaN
+ * also for what has no logarithm.
+ */
+export const logLogSlope = (points: readonly Growth[]): number =>
+  slope(points.map(({ size, cost }) => ({ size: Math.log(size), cost: Math.log(cost) })))
