@@ -55,7 +55,7 @@ export class SlotlockClient {
 
   /** Throws where `url` is no address, or there is no `fetch`. */
   constructor(options: ClientOptions) {
-    const { token, storage, transport = 'auto', clock = systemClock, random = Math.random } = options
+    const { key, token, storage, transport = 'auto', clock = systemClock, random = Math.random } = options
     const url = new URL(options.url).href.replace(/\/+$/, '')
     const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
     const sockets = (globalThis as { WebSocket?: SocketConstructor }).WebSocket
@@ -68,6 +68,7 @@ export class SlotlockClient {
       fetch,
       clock,
       random,
+      key,
       token: new SessionToken(kept ?? undefined, url, token),
       owner: {
         changed: () => this.#changed.tell(),

@@ -36,6 +36,7 @@ export interface ConnectionParts {
   fetch: typeof fetch
   clock: Clock
   random: () => number
+  key?: string | undefined
   token: SessionToken
   owner: ConnectionOwner
 }
@@ -220,8 +221,11 @@ export class Connection {
 
   async #greet(link: SocketLink | HttpLink): Promise<void> {
     const byHttp = link === this.http
+    const { key } = this.#parts
     const token = this.#parts.token.read()
-    const outcome = await (byHttp ? link.ask('hello') : link.ask('hello', { token }, openWithinMs))
+    const outcome = await (byHttp
+      ? link.ask('hello', key ? { key } : {})
+      : link.ask('hello', { token, key }, openWithinMs))
     if (byHttp ? this.closed || this.link?.kind === 'live' : this.#dialled !== link) return
     if (outcome.status === 'LOST' || outcome.status === 'UNSENT') {
       // A socket tells of its end itself.

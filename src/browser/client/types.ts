@@ -172,6 +172,8 @@ export interface Clock {
 export interface ClientOptions {
   /** Of the server, `https://book.example`; a path in front of `/v1` is kept. */
   url: string
+  /** Of the site whose page it is, where the server wants one for a new session. */
+  key?: string | undefined
   /** Of a session that exists: one of `slotlock token` for staff. If it is refused, the session is a new visitor's. */
   token?: string | undefined
   /** Where the session's token is kept. Default: localStorage if there is one, and nowhere when `token` is given. */

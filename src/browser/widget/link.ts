@@ -14,13 +14,17 @@ interface Shared {
 const links = new Map<string, Shared>()
 
 /** `session`: a name of one's own makes a visitor of one's own; two of them on a page do not know each other. */
-export function openLink(server: string, session: string): { client: SlotlockClient; close(): void } {
-  const key = `${server} ${session}`
-  let link = links.get(key)
+export function openLink(
+  server: string,
+  session: string,
+  key: string | undefined
+): { client: SlotlockClient; close(): void } {
+  const name = `${server} ${session} ${key}`
+  let link = links.get(name)
   if (link === undefined) {
     const storage = session === '' ? undefined : named(session)
-    link = { client: new SlotlockClient({ url: server, storage }), users: 0 }
-    links.set(key, link)
+    link = { client: new SlotlockClient({ url: server, key, storage }), users: 0 }
+    links.set(name, link)
     link.client.connect()
   }
   link.users++
@@ -34,7 +38,7 @@ export function openLink(server: string, session: string): { client: SlotlockCli
       link.users--
       if (link.users > 0) return
       client.close()
-      links.delete(key)
+      links.delete(name)
     }
   }
 }

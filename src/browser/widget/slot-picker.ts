@@ -40,6 +40,7 @@ import { type Language, languageFor } from './words.js'
  * @attr {number} days - days shown at once, 1 to 14; default 7. A narrow widget shows one of them at a time
  * @attr {string} fields - fields of the form beside the name, a star for what must be given; default `email phone note`
  * @attr {"light"|"dark"} theme - default: as the visitor's system has it
+ * @attr {string} site-key - the key of the site, where the server wants one (`key` would be React's own)
  * @attr {string} session - a name for a visitor of its own; widgets of one page are one visitor otherwise
  * @attr {boolean} without-grid - the page shows the times itself and calls `choose()`
  *
@@ -111,6 +112,7 @@ export class SlotPicker extends LitElement {
     fields: {},
     theme: { reflect: true },
     session: {},
+    siteKey: { attribute: 'site-key' },
     withoutGrid: { type: Boolean, attribute: 'without-grid' },
     texts: { type: Object },
     offered: { attribute: false }
@@ -127,6 +129,7 @@ export class SlotPicker extends LitElement {
   declare fields: string
   declare theme: 'light' | 'dark' | null
   declare session: string
+  declare siteKey: string | undefined
   declare withoutGrid: boolean
   declare texts: Record<string, string>
   declare offered: readonly string[] | undefined
@@ -270,11 +273,11 @@ export class SlotPicker extends LitElement {
 
   #connect(): void {
     const server = this.server || SlotPicker.scriptOrigin || location.origin
-    const wanted = JSON.stringify([server, this.calendar, this.session])
+    const wanted = JSON.stringify([server, this.calendar, this.session, this.siteKey])
     if (!this.isConnected || wanted === this.#connectedTo || this.calendar === '') return
     this.#disconnect()
     this.#connectedTo = wanted
-    this.#link = openLink(server, this.session)
+    this.#link = openLink(server, this.session, this.siteKey)
     const element = this
     const range = this.#choosing.rangeFrom(
       this.#zone,
