@@ -42,7 +42,7 @@ export function countService(metrics: Metrics, service: Service): void {
 /** What each part of the service is doing now. */
 export function showLevels(
   metrics: Metrics,
-  { monitor, lags, cacheStats, sharedCounts, lane }: Service
+  { monitor, lags, cacheStats, sharedCounts, lane, revoked }: Service
 ): void {
   metrics.gauge('slotlock_available', '1 while locks can be taken, 0 while the database is out', () =>
     monitor.status === 'unavailable' ? 0 : 1
@@ -66,6 +66,11 @@ export function showLevels(
     'slotlock_cache_misses_total',
     'Readings of slots that were asked of the database',
     () => cacheStats().misses
+  )
+  metrics.gauge(
+    'slotlock_revocations',
+    'Sessions that were ended before their time, and whose tokens are still remembered',
+    () => revoked.size
   )
   if (lane === undefined) return
   metrics.gauge('slotlock_redis_in_use', '1 while requests go through Redis', () =>

@@ -28,6 +28,14 @@ t.test('the first hello has no token; the one it is given is kept for the next p
   t.equal(server.last.sent('hello')[0]?.token, 'token-1')
 })
 
+t.test('the key of the site is shown with each hello, and there is none where none was given', async t => {
+  for (const siteKey of [undefined, 'shown-in-the-page']) {
+    const server = new ScriptedServer()
+    await visit(t, server, siteKey === undefined ? {} : { key: siteKey })
+    t.equal(server.last.sent('hello')[0]?.key, siteKey)
+  }
+})
+
 t.test('a token that was renewed is stored again', async t => {
   const server = new ScriptedServer()
   const storage = new MemoryStorage()
