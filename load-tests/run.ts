@@ -9,8 +9,10 @@ import { cpuIsKnown } from './harness/cpu.js'
 import { describeMachine } from './harness/machine.js'
 import { type LoadOptions, parseOptions, type StoreSetup, usage } from './harness/options.js'
 import { seededRandom } from './harness/random.js'
-import { markdownOf, Report, summaryOf } from './harness/report.js'
+import { Report } from './harness/report.js'
+import { openResults } from './harness/results.js'
 import type { Scenario } from './harness/scenario.js'
+import { markdownOf, summaryOf } from './harness/summary.js'
 import { scenarios } from './scenarios/index.js'
 
 process.exitCode = await main(process.argv.slice(2))
@@ -19,15 +21,17 @@ async function main(args: readonly string[]): Promise<number> {
   let options: LoadOptions
   let chosen: readonly Scenario[]
   try {
-    options = parseOptions(args)
+    options = parseOptions(args, new Date())
     chosen = choose(options)
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
     return 2
   }
   if (options.list) {
-    for (const { name, summary, stores } of scenarios)
-      console.log(`${name.padEnd(14)} ${summary} (${stores.join(', ') || 'what it runs on'})`)
+    for (const { name, summary, stores, onlyNamed } of scenarios) {
+      const where = stores.join(', ') || 'what it runs on'
+      console.log(`${name.padEnd(14)} ${summary} (${where}${onlyNamed ? '; only when named' : ''})`)
+    }
     return 0
   }
   if (chosen.some(({ stores }) => stores.length > 0) && !existsSync(options.cli)) {
@@ -35,13 +39,20 @@ async function main(args: readonly string[]): Promise<number> {
     return 2
   }
   cleanUpOnSignals()
-  console.log(`${describeMachine()} · seed ${options.seed}\n`)
+  const head = `${describeMachine()} · seed ${options.seed}`
+  console.log(`${head}\n`)
   if (!cpuIsKnown()) console.log('This system has no /proc: CPU time and memory are n/a.\n')
 
+  const results = await openResults(options.out, head)
   const reports: Report[] = []
   for (const scenario of chosen)
-    for (const stores of setupsOf(scenario, options)) reports.push(await runOne(scenario, stores, options))
-  console.log(`## Summary\n\n${summaryOf(reports)}`)
+    for (const stores of setupsOf(scenario, options)) {
+      const report = await runOne(scenario, stores, options)
+      reports.push(report)
+      console.log(`- plot: ${await results.draw(report)}\n`)
+      await results.write(reports)
+    }
+  console.log(`## Summary\n\n${summaryOf(reports)}\nTables, plots and raw figures: ${results.path}`)
   const missed = reports.some(({ figures }) => figures.some(({ verdict }) => verdict === 'missed'))
   return reports.some(({ broken }) => broken) || (options.strict && missed) ? 1 : 0
 }
@@ -54,9 +65,8 @@ function choose({ names, url }: LoadOptions): readonly Scenario[] {
     )
   if (names.includes('my-server') && url === undefined)
     throw new Error('my-server: --url http://host:port says which')
-  // somebody's own server is loaded by those who say so
   return names.length === 0
-    ? scenarios.filter(({ stores }) => stores.length > 0)
+    ? scenarios.filter(({ onlyNamed }) => onlyNamed !== true)
     : scenarios.filter(({ name }) => names.includes(name))
 }
 

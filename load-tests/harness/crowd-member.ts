@@ -67,10 +67,7 @@ const handlers = {
 
   /** All at the same moment ask for the same slot, once each. */
   async race({ calendar, slot, startAtMs }: { calendar: string; slot: string; startAtMs: number }) {
-    await pause(startAtMs - nowMs() - 2)
-    while (nowMs() < startAtMs) {
-      // a timer may be a millisecond late, and then the other processes would have the race to themselves
-    }
+    await untilExactly(startAtMs)
     const answers = await Promise.all(
       visitors.map(({ client }) => client.timed('lock', { calendar, slots: [slot] }, startAtMs))
     )
@@ -90,6 +87,13 @@ const handlers = {
       }
     })
     return { winners, codes, withoutEnd, tookMs: Float64Array.from(answers, answer => answer.tookMs) }
+  },
+
+  /** All at the same moment say something that is answered at once: what the sockets alone take. */
+  async echo({ startAtMs }: { startAtMs: number }): Promise<Float64Array> {
+    await untilExactly(startAtMs)
+    const answers = await Promise.all(visitors.map(({ client }) => client.timed('ping', {}, startAtMs)))
+    return Float64Array.from(answers, answer => (answer.ok ? answer.tookMs : Number.NaN))
   },
 
   /** The winner gives back what it won, if it was one of ours. */
@@ -195,6 +199,13 @@ const handlers = {
 
 export type CrowdHandlers = typeof handlers
 export const crowdModule: URL = new URL(import.meta.url)
+
+async function untilExactly(atMs: number): Promise<void> {
+  await pause(atMs - nowMs() - 2)
+  while (nowMs() < atMs) {
+    // a timer may be a millisecond late, and then the other processes would have the race to themselves
+  }
+}
 
 async function watchAll(
   watchers: readonly Visitor[],

@@ -20,6 +20,8 @@ export interface LoadOptions {
   calendar: string
   /** The program under test; another build can be named to compare. */
   cli: string
+  /** Folder for the tables and plots of this run. */
+  out: string
 }
 
 export const usage = `npm run load -- [names] [options]
@@ -33,10 +35,11 @@ export const usage = `npm run load -- [names] [options]
   --strict                     a missed target fails the run, not only a broken invariant
   --url URL                    my-server: the server under test, http:// or https://
   --calendar ID                my-server: one of its calendars (default demo)
-  --cli PATH                   the program under test (default dist/cli.js)`
+  --cli PATH                   the program under test (default dist/cli.js)
+  --out FOLDER                 for tables and plots (default load-results/<time>-seed<seed>)`
 
-/** Throws with a message for the person at the keyboard. */
-export function parseOptions(args: readonly string[]): LoadOptions {
+/** Throws with a message for the person at the keyboard. `now`: the seed and the folder of a run that names none. */
+export function parseOptions(args: readonly string[], now: Date): LoadOptions {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -51,7 +54,8 @@ export function parseOptions(args: readonly string[]): LoadOptions {
       strict: { type: 'boolean', default: false },
       url: { type: 'string' },
       calendar: { type: 'string', default: 'demo' },
-      cli: { type: 'string', default: 'dist/cli.js' }
+      cli: { type: 'string', default: 'dist/cli.js' },
+      out: { type: 'string' }
     }
   })
   const words = (texts: readonly string[]): string[] =>
@@ -60,6 +64,7 @@ export function parseOptions(args: readonly string[]): LoadOptions {
   for (const store of stores)
     if (!(storeSetups as readonly string[]).includes(store))
       throw new Error(`--stores ${store}: there are ${storeSetups.join(', ')}`)
+  const seed = positive('--seed', values.seed) ?? now.getTime() % 1_000_000
   return {
     names: [...words(positionals), ...words(values.only)],
     list: values.list,
@@ -67,11 +72,12 @@ export function parseOptions(args: readonly string[]): LoadOptions {
     forS: positive('--for', values.for),
     times: positive('--times', values.times),
     clients: positive('--clients', values.clients),
-    seed: positive('--seed', values.seed) ?? Date.now() % 1_000_000,
+    seed,
     strict: values.strict,
     url: values.url,
     calendar: values.calendar,
-    cli: values.cli
+    cli: values.cli,
+    out: values.out ?? `load-results/${now.toISOString().slice(0, 19).replaceAll(':', '')}-seed${seed}`
   }
 }
 

@@ -1,22 +1,27 @@
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OwnedProcess } from '../../test/helpers/process.js'
 import { referencePath } from '../reference/raw.js'
 import { atEnd, own } from './cleanup.js'
 import { addressOf, type Cluster } from './cluster.js'
+import { type StartedRedis, startRedis } from './stores.js'
 
 export interface ReferenceServer {
   http: string
   ws: string
   pid: number
+  /** The cluster's own, or one that was started beside it. */
+  redis: { url: string; pid: number }
 }
 
-/** The bare server beside a cluster, on the same stores. */
-export async function startReference({ redisUrl, mysqlUrl, folder }: Cluster): Promise<ReferenceServer> {
+/** The bare server beside a cluster, on the same stores; a cluster without Redis is compared with one that has it. */
+export async function startReference({ redis, mysqlUrl, folder }: Cluster): Promise<ReferenceServer> {
+  const beside = redis ?? (await ownRedis(folder))
   const path = fileURLToPath(new URL('../reference/server.ts', import.meta.url))
   const process_ = own(
     new OwnedProcess(process.execPath, [...process.execArgv, path], {
       ...process.env,
-      ...(redisUrl === undefined ? {} : { REFERENCE_REDIS_URL: redisUrl }),
+      REFERENCE_REDIS_URL: beside.url,
       ...(mysqlUrl === undefined
         ? { REFERENCE_SQLITE_PATH: referencePath(folder) }
         : { REFERENCE_MYSQL_URL: mysqlUrl })
@@ -24,5 +29,16 @@ export async function startReference({ redisUrl, mysqlUrl, folder }: Cluster): P
   )
   atEnd(() => process_.kill())
   const http = await addressOf(process_)
-  return { http, ws: `${http.replace('http', 'ws')}/v1/ws`, pid: process_.pid }
+  return {
+    http,
+    ws: `${http.replace('http', 'ws')}/v1/ws`,
+    pid: process_.pid,
+    redis: { url: beside.url, pid: beside.pid }
+  }
+}
+
+async function ownRedis(folder: string): Promise<StartedRedis> {
+  const redis = await startRedis(join(folder, 'reference-redis'))
+  atEnd(() => redis.kill())
+  return redis
 }

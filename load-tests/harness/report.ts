@@ -1,5 +1,10 @@
+import type { LinesChart } from '../plots/spec.js'
+import { formatSpread, type Spread, spread } from './stats.js'
+
 /** `met` and `missed` speak of a target; `void` says that the machine was too busy to tell; `info` has no target. */
 export type Verdict = 'met' | 'missed' | 'void' | 'info'
+
+export type Target = { atMost: number } | { atLeast: number }
 
 export interface Figure {
   what: string
@@ -9,9 +14,34 @@ export interface Figure {
   verdict: Verdict
 }
 
+/** Something divided by its reference of the same round. */
+export interface Ratio {
+  what: string
+  of: Spread
+  target: Target | undefined
+  verdict: Verdict
+}
+
+/** One quantity of slotlock and of what it is compared with. */
+export interface Side {
+  what: string
+  unit: string
+  of: Readonly<Record<string, Spread>>
+}
+
+/** CPU µs per operation, by process. */
+export interface CpuCost {
+  operation: string
+  of: Readonly<Record<string, Spread>>
+}
+
 /** What one scenario found out on one set-up of stores. */
 export class Report {
   readonly figures: Figure[] = []
+  readonly ratios: Ratio[] = []
+  readonly sides: Side[] = []
+  readonly cpuCosts: CpuCost[] = []
+  readonly lines: LinesChart[] = []
   readonly violations: string[] = []
   readonly notes: string[] = []
   /** How many times each invariant was looked at; one that was never looked at is a violation by itself. */
@@ -24,6 +54,59 @@ export class Report {
 
   figure(figure: Figure): void {
     this.figures.push(figure)
+  }
+
+  /** One ratio per round; the median is judged. */
+  ratio(ratio: {
+    what: string
+    rounds: readonly number[]
+    reference?: string
+    target?: Target
+    isVoid?: boolean
+  }): void {
+    const { what, target, reference } = ratio
+    const of = spread(ratio.rounds)
+    const verdict = target === undefined ? 'info' : verdictOf(meets(of.median, target), ratio.isVoid ?? false)
+    this.ratios.push({ what, of, target, verdict })
+    this.figure({ what, measured: formatSpread(of), reference, target: spellTarget(target), verdict })
+  }
+
+  /** A quantity in its unit, round by round: slotlock's own first, then those of its references. */
+  side(side: {
+    what: string
+    unit: string
+    of: Readonly<Record<string, readonly number[]>>
+    target?: Target
+    isVoid?: boolean
+  }): void {
+    const { what, unit, target } = side
+    const of = spreads(side.of)
+    this.sides.push({ what, unit, of })
+    const [own, ...others] = Object.entries(of)
+    this.figure({
+      what: `${what}, ${unit}`,
+      measured: formatSpread(own![1]),
+      reference: others.map(([name, value]) => `${name} ${formatSpread(value)}`).join('; '),
+      target: spellTarget(target),
+      verdict: target === undefined ? 'info' : verdictOf(meets(own![1].median, target), side.isVoid ?? false)
+    })
+  }
+
+  /** What one operation cost each process, round by round. */
+  cpu(operation: string, of: Readonly<Record<string, readonly number[]>>): void {
+    this.cpuCosts.push({ operation, of: spreads(of) })
+    this.figure({
+      what: `CPU µs per ${operation}`,
+      measured: Object.entries(spreads(of))
+        .map(([name, value]) => `${name} ${formatSpread(value)}`)
+        .join('; '),
+      verdict: 'info'
+    })
+  }
+
+  /** A curve for the plot. */
+  line(chart: LinesChart): void {
+    this.lines.push(chart)
   }
 
   /** Counts a look at an invariant; a look that finds it broken fails the whole run. */
@@ -47,37 +130,12 @@ export class Report {
 export const verdictOf = (met: boolean, isVoid: boolean): Verdict =>
   isVoid ? 'void' : met ? 'met' : 'missed'
 
-export function markdownOf(report: Report): string {
-  const lines = [`### ${report.scenario} (${report.stores})`, '']
-  if (report.figures.length > 0) {
-    lines.push('| figure | measured | reference | target | |', '|---|---|---|---|---|')
-    for (const { what, measured, reference = '', target = '', verdict } of report.figures)
-      lines.push(
-        `| ${what} | ${measured} | ${reference} | ${target} | ${verdict === 'info' ? '' : verdict} |`
-      )
-    lines.push('')
-  }
-  for (const [invariant, looks] of report.checks) {
-    const broken = report.violations.some(violation => violation.startsWith(invariant))
-    lines.push(`- ${broken ? '**BROKEN**' : 'held'}, ${looks.toLocaleString('en-US')} looks: ${invariant}`)
-  }
-  for (const violation of report.violations) lines.push(`- **violation**: ${violation}`)
-  for (const note of report.notes) lines.push(`- ${note}`)
-  return `${lines.join('\n')}\n`
-}
+/** What was not measured meets nothing. */
+const meets = (value: number, target: Target): boolean =>
+  'atMost' in target ? value <= target.atMost : value >= target.atLeast
 
-export function summaryOf(reports: readonly Report[]): string {
-  const lines = [
-    '| scenario | stores | invariants | targets met | missed | void |',
-    '|---|---|---|---|---|---|'
-  ]
-  for (const report of reports) {
-    const count = (verdict: Verdict): number => report.figures.filter(f => f.verdict === verdict).length
-    const looks = [...report.checks.values()].reduce((sum, n) => sum + n, 0).toLocaleString('en-US')
-    const held = report.broken ? `**BROKEN** (${report.violations.length})` : `held (${looks} looks)`
-    lines.push(
-      `| ${report.scenario} | ${report.stores} | ${held} | ${count('met')} | ${count('missed')} | ${count('void')} |`
-    )
-  }
-  return `${lines.join('\n')}\n`
-}
+export const spellTarget = (target: Target | undefined): string | undefined =>
+  target === undefined ? undefined : 'atMost' in target ? `<= ${target.atMost}` : `>= ${target.atLeast}`
+
+const spreads = (of: Readonly<Record<string, readonly number[]>>): Record<string, Spread> =>
+  Object.fromEntries(Object.entries(of).map(([name, rounds]) => [name, spread(rounds)]))

@@ -16,5 +16,7 @@ export interface Scenario {
   summary: string
   /** Set-ups it makes sense on. */
   stores: readonly StoreSetup[]
+  /** Not part of a run of all: it loads somebody's own server, or takes half an hour. */
+  onlyNamed?: boolean
   run(context: Context): Promise<void>
 }

@@ -3,14 +3,15 @@
  * kept. What slotlock costs is what it takes more than this, measured in the same minute on the same machine.
  *
  * POST /:store   one lock as one raw call: `evalsha`, `commit`, both (`evalsha-commit`) or `nothing`
- * GET  /v1/ws    answers every message; `lock` is one raw EVALSHA where there is a Redis, else a look into a Map
+ * GET  /v1/ws    answers every message at once; `lock` with one raw EVALSHA
  */
 import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import { openRawCommit, openRawLock } from './raw.js'
 
 const redisUrl = process.env.REFERENCE_REDIS_URL
-const lock = redisUrl === undefined ? undefined : openRawLock(redisUrl)
+if (redisUrl === undefined) throw new Error('REFERENCE_REDIS_URL is missing')
+const lock = openRawLock(redisUrl)
 const commit = await openRawCommit({
   mysqlUrl: process.env.REFERENCE_MYSQL_URL,
   sqlitePath: process.env.REFERENCE_SQLITE_PATH
@@ -30,19 +31,10 @@ const schema = {
 for (const store of ['evalsha', 'commit', 'evalsha-commit', 'nothing'] as const) {
   app.post<{ Body: { slots: string[] } }>(`/${store}`, { schema }, async (request, reply) => {
     const slot = request.body.slots[0] ?? ''
-    if (store.startsWith('evalsha')) await lock?.take(slot, 'reference')
+    if (store.startsWith('evalsha')) await lock.take(slot, 'reference')
     if (store.endsWith('commit')) await commit.insert(slot)
     return reply.code(201).send({ lock: slot })
   })
-}
-
-const taken = new Set<string>()
-
-async function wins(slot: string): Promise<boolean> {
-  if (lock !== undefined) return lock.take(slot, 'reference')
-  if (taken.has(slot)) return false
-  taken.add(slot)
-  return true
 }
 
 const limits = {}
@@ -65,7 +57,7 @@ app.get('/v1/ws', { websocket: true }, socket => {
       return
     }
     const slot = message.slots?.[0] ?? ''
-    void wins(slot).then(won => {
+    void lock.take(slot, 'reference').then(won => {
       const conflicts = [{ slot, state: 'locked', expiresInMs: 600_000 }]
       const error = { code: 'SLOT_UNAVAILABLE', message: 'taken', retryable: false, details: { conflicts } }
       const answer = won

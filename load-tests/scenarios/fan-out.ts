@@ -1,9 +1,10 @@
 import { startCluster } from '../harness/cluster.js'
 import { readProcessUse } from '../harness/cpu.js'
 import { shareOf } from '../harness/crowd.js'
+import { installExtras } from '../harness/extras.js'
 import { Fleet } from '../harness/fleet.js'
 import { mustAsk } from '../harness/http-client.js'
-import { installPeers, startPeer } from '../harness/peers.js'
+import { startPeer } from '../harness/peers.js'
 import { verdictOf } from '../harness/report.js'
 import { runRounds } from '../harness/rounds.js'
 import type { Context, Scenario } from '../harness/scenario.js'
@@ -44,7 +45,7 @@ export const fanOut: Scenario = {
 
 async function run({ options, report, log }: Context): Promise<void> {
   const count = options.clients ?? 1_000
-  installPeers()
+  installExtras()
   const cluster = await startCluster({
     cli: options.cli,
     stores: 'redis',

@@ -23,6 +23,7 @@ export const myServer: Scenario = {
   summary:
     'locks and gives back free slots of a calendar of your own server, with watchers: --url http://… --calendar demo',
   stores: [],
+  onlyNamed: true,
   run
 }
 

@@ -1,0 +1,21 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const folder = fileURLToPath(new URL('..', import.meta.url))
+const installWithinMs = 180_000
+
+/**
+ * Others' servers and the library that draws the plots are no dependency of slotlock: the first run that needs them
+ * installs them, from the package registry and into `load-tests/node_modules`.
+ */
+export function installExtras(): void {
+  // written by npm when everything is in its place: an installation that broke off has none
+  if (existsSync(join(folder, 'node_modules', '.package-lock.json'))) return
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], {
+    cwd: folder,
+    stdio: 'pipe',
+    timeout: installWithinMs
+  })
+}

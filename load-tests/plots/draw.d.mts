@@ -1,0 +1,1 @@
+export function draw(spec: Readonly<Record<string, unknown>>): Promise<string>
