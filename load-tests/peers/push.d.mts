@@ -1,1 +1,2 @@
-export declare function slotOf(index: number): string
+export function slotOf(index: number): string
+export function pushOf(index: number): object

@@ -63,6 +63,7 @@ export function plotOf(report: Plotted): Spec | undefined {
     title: {
       text: `${report.scenario} (${report.stores})`,
       fontSize: 15,
+      offset: 18,
       // a bar needs its reading explained, a curve does not
       subtitle: panels.length > report.lines.length ? 'bar: smallest to greatest round, dot: median' : ''
     },
@@ -177,7 +178,10 @@ function xAxis(numbers: readonly number[]): Spec {
   const values: number[] = []
   for (let power = Math.floor(Math.log10(domain[0]!)); 10 ** power <= domain[1]!; power++)
     values.push(...steps.map(step => step * 10 ** power).filter(at => at >= domain[0]! && at <= domain[1]!))
-  return { scale: { type: 'log', domain, nice: false }, axis: { values, format: '~g' } }
+  return {
+    scale: { type: 'log', domain, nice: false },
+    axis: { values, tickCount: values.length, format: ',~g', labelOverlap: false }
+  }
 }
 
 function linesPanel({ title, x, y, points }: LinesChart): Spec {

@@ -3,9 +3,9 @@ import { serveFleet } from '../harness/fleet-member.js'
 import { nowMs, pause } from '../harness/time.js'
 import { WsClient } from '../harness/ws-driver.js'
 
-/** One client process of the fan-out: watchers of slotlock, of a bare socket or of Socket.IO, counted alike. */
+/** One client process of the fan-out: watchers of slotlock, of a bare socket, of Socket.IO or of nchan, counted alike. */
 
-export type Kind = 'slotlock' | 'preframed' | 'socketio'
+export type Kind = 'slotlock' | 'preframed' | 'socketio' | 'nchan'
 
 interface Watcher {
   /** Slot → `nowMs()` at which it was first told. */
@@ -82,6 +82,16 @@ interface Opening {
   onSlots: (push: Push, atMs: number) => void
 }
 
+/** Every text is a push. */
+const openBare = ({ url, localAddress, reads, onSlots }: Opening): Promise<WsClient> =>
+  WsClient.openBare({
+    url,
+    localAddress,
+    onText: (text, atMs) => {
+      if (reads) onSlots(JSON.parse(text) as Push, atMs)
+    }
+  })
+
 const opened: Record<
   Kind,
   (opening: Opening, watch: { calendar: string; from: string; to: string }) => Promise<WsClient>
@@ -98,14 +108,8 @@ const opened: Record<
     return client
   },
 
-  preframed: ({ url, localAddress, reads, onSlots }) =>
-    WsClient.openBare({
-      url,
-      localAddress,
-      onText: (text, atMs) => {
-        if (reads) onSlots(JSON.parse(text) as Push, atMs)
-      }
-    }),
+  preframed: openBare,
+  nchan: openBare,
 
   /** Engine.IO 4 by hand: 0 open, 2 ping, 3 pong, 40 joined, 42 an event. */
   async socketio({ url, localAddress, reads, onSlots }) {
