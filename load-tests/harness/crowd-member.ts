@@ -11,6 +11,8 @@ import type { WsClient } from './ws-driver.js'
 interface Visitor {
   client: WsClient
   picture: Picture
+  /** Whether it keeps its picture up to date, or only takes what it is sent. */
+  reads: boolean
   /** This visitor's public name in the calendar it watches. */
   tag: string
   /** Slot → wall-clock time at which it was pushed as free. */
@@ -34,6 +36,7 @@ const handlers = {
     const start = nowMs()
     const fresh: Omit<Visitor, 'client'>[] = Array.from({ length: args.count }, () => ({
       picture: new Picture(),
+      reads: args.drain !== true,
       tag: '',
       freedAt: new Map(),
       lockedAt: new Map()
@@ -139,8 +142,8 @@ const handlers = {
   async misseenSelections({ last }: { last: [viewer: string, slot: string][] }) {
     let looks = 0
     const misseen: string[] = []
-    for (const { picture, client } of visitors) {
-      if (client.pushes === 0) continue
+    for (const { picture, reads, client } of visitors) {
+      if (!reads || client.pushes === 0 || client.closed !== undefined) continue
       for (const [viewer, slot] of last) {
         looks += 1
         const seen = picture.selectionOf(viewer)?.slot
@@ -148,6 +151,14 @@ const handlers = {
       }
     }
     return { looks, misseen: misseen.length, examples: misseen.slice(0, 3) }
+  },
+
+  async stall(): Promise<void> {
+    for (const { client } of visitors) client.stall()
+  },
+
+  async resume(): Promise<void> {
+    for (const { client } of visitors) client.resume()
   },
 
   /** Per slot, when each visitor was told that it is free; NaN for one who was not told. */

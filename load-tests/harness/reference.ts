@@ -5,6 +5,7 @@ import { referencePath } from '../reference/raw.js'
 import { atEnd, own } from './cleanup.js'
 import { addressOf, type Cluster } from './cluster.js'
 import { type StartedRedis, startRedis } from './stores.js'
+import { WsClient } from './ws-driver.js'
 
 export interface ReferenceServer {
   http: string
@@ -37,7 +38,35 @@ export async function startReference({ redis, mysqlUrl, folder }: Cluster): Prom
   }
 }
 
-async function ownRedis(folder: string): Promise<StartedRedis> {
+export interface Echo {
+  /** One message there and back. */
+  roundTrip(text: string): Promise<void>
+  close(): void
+}
+
+/** A bare `ws` server that says everything again, and one socket to it. */
+export async function openEcho(): Promise<Echo> {
+  const path = fileURLToPath(new URL('../reference/echo.ts', import.meta.url))
+  const process_ = own(new OwnedProcess(process.execPath, [...process.execArgv, path]))
+  atEnd(() => process_.kill())
+  // the answers come in the order of the questions
+  const waiting: (() => void)[] = []
+  const client = await WsClient.openBare({
+    url: (await addressOf(process_)).replace('http', 'ws'),
+    onText: () => waiting.shift()?.()
+  })
+  return {
+    roundTrip: text =>
+      new Promise(resolve => {
+        waiting.push(resolve)
+        client.sendText(text)
+      }),
+    close: () => client.close()
+  }
+}
+
+/** Beside a cluster that has none. */
+export async function ownRedis(folder: string): Promise<StartedRedis> {
   const redis = await startRedis(join(folder, 'reference-redis'))
   atEnd(() => redis.kill())
   return redis

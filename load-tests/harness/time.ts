@@ -22,7 +22,8 @@ export async function cameTrue(
 /**
  * Calls `send` at fixed moments, whether or not earlier calls were answered: open loop. A closed loop sends less when
  * the server stalls, and so measures the stall once instead of for everybody who would have come meanwhile.
- * `send` gets the moment it was due; latency counts from there.
+ * `send` gets the moment it was due; latency counts from there. What is sent a little early, because timers are no
+ * finer than a millisecond, counts from when it was sent.
  */
 export async function atRate(perSecond: number, forMs: number, send: (dueMs: number, index: number) => void) {
   const start = nowMs()
@@ -31,7 +32,7 @@ export async function atRate(perSecond: number, forMs: number, send: (dueMs: num
     const due = start + (index * 1000) / perSecond
     const wait = due - nowMs()
     if (wait > 0.5) await pause(wait)
-    send(due, index)
+    send(Math.min(due, nowMs()), index)
   }
   await pause(start + forMs - nowMs())
 }
@@ -52,7 +53,7 @@ export function steadily(
       const due = start + (index * 1000) / perSecond
       const wait = due - nowMs()
       if (wait > 0.5) await pause(wait)
-      if (!stopped) send(due, index)
+      if (!stopped) send(Math.min(due, nowMs()), index)
     }
   })()
   return {

@@ -129,6 +129,15 @@ export class WsClient {
     return { ...answer, tookMs: nowMs() - dueMs }
   }
 
+  /** Takes nothing from the socket any more, as a phone in a tunnel; the server's buffers have to hold it. */
+  stall(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   close(): void {
     if (this.closed !== undefined) return
     this.closed = 'closed by us'
