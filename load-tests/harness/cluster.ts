@@ -221,7 +221,7 @@ async function endGently(process_: OwnedProcess): Promise<void> {
 }
 
 /** The shell's own REDIS_URL or HOST must not reach a server under test. */
-function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const foreign =
     /^(SLOTLOCK_|REDIS_|MYSQL_|RATE_|LOCK|SELECTION_|CONNECTIONS_|HOST$|PORT$|LOG_LEVEL$|NODE_OPTIONS$)/
   return Object.fromEntries(Object.entries(env).filter(([name]) => !foreign.test(name)))

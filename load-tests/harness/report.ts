@@ -85,7 +85,7 @@ export class Report {
     const [own, ...others] = Object.entries(of)
     this.figure({
       what: `${what}, ${unit}`,
-      measured: formatSpread(own![1]),
+      measured: `${own![0] === 'slotlock' ? '' : `${own![0]} `}${formatSpread(own![1])}`,
       reference: others.map(([name, value]) => `${name} ${formatSpread(value)}`).join('; '),
       target: spellTarget(target),
       verdict: target === undefined ? 'info' : verdictOf(meets(own![1].median, target), side.isVoid ?? false)

@@ -11,6 +11,7 @@ import { idleMemory } from './idle-memory.js'
 import { myServer } from './my-server.js'
 import { overlap } from './overlap.js'
 import { resync } from './resync.js'
+import { start } from './start.js'
 import { wsLock } from './ws-lock.js'
 
 export const scenarios: readonly Scenario[] = [
@@ -26,5 +27,6 @@ export const scenarios: readonly Scenario[] = [
   failover,
   resync,
   idleMemory,
+  start,
   myServer
 ]
