@@ -138,6 +138,12 @@ export class WsClient {
     this.#socket.resume()
   }
 
+  /** Gone without a word, as when a proxy on the way is restarted. */
+  break(): void {
+    this.#end('broken by us')
+    this.#socket.resetAndDestroy()
+  }
+
   close(): void {
     if (this.closed !== undefined) return
     this.closed = 'closed by us'

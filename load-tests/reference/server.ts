@@ -3,7 +3,7 @@
  * kept. What slotlock costs is what it takes more than this, measured in the same minute on the same machine.
  *
  * POST /:store   one lock as one raw call: `evalsha`, `commit`, both (`evalsha-commit`) or `nothing`
- * GET  /v1/ws    answers every message at once; `lock` with one raw EVALSHA
+ * GET  /v1/ws    answers every message at once; `lock` with one raw EVALSHA, `watch` with what `keep` brought
  */
 import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
@@ -18,7 +18,7 @@ const commit = await openRawCommit({
 })
 
 const app = Fastify({ logger: false })
-await app.register(websocket, { options: { maxPayload: 16_384, perMessageDeflate: false } })
+await app.register(websocket, { options: { maxPayload: 2 ** 20, perMessageDeflate: false } })
 
 const schema = {
   body: {
@@ -48,11 +48,24 @@ const session = {
   resumed: false
 }
 
+/** The text of a snapshot; whoever keeps it as text can send it no cheaper. */
+let snapshot = JSON.stringify({ slots: [], selections: [] })
+
 app.get('/v1/ws', { websocket: true }, socket => {
   socket.on('message', (data: Buffer) => {
-    const message = JSON.parse(data.toString()) as { id: number; type: string; slots?: string[] }
+    const message = JSON.parse(data.toString()) as {
+      id: number
+      type: string
+      slots?: string[]
+      result?: object
+    }
+    if (message.type === 'keep') snapshot = JSON.stringify(message.result)
+    if (message.type === 'watch') {
+      socket.send(`{"id":${message.id},"ok":true,"result":${snapshot}}`)
+      return
+    }
     if (message.type !== 'lock') {
-      const result = message.type === 'hello' ? session : { slots: [], selections: [] }
+      const result = message.type === 'hello' ? session : {}
       socket.send(JSON.stringify({ id: message.id, ok: true, result }))
       return
     }

@@ -1,4 +1,5 @@
 import type { Scenario } from '../harness/scenario.js'
+import { avalanche } from './avalanche.js'
 import { clinicDay } from './clinic-day.js'
 import { drill } from './drill.js'
 import { expiryLag } from './expiry-lag.js'
@@ -26,6 +27,7 @@ export const scenarios: readonly Scenario[] = [
   drill,
   failover,
   resync,
+  avalanche,
   idleMemory,
   start,
   myServer
