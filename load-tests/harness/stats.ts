@@ -50,3 +50,23 @@ export function formatNumber(value: number): string {
 export function formatSpread({ min, median, max, rounds }: Spread): string {
   return rounds <= 1 ? formatNumber(median) : [min, median, max].map(formatNumber).join(' / ')
 }
+
+export interface Growth {
+  size: number
+  cost: number
+}
+
+/**
+ * How a cost grows with a size: the slope of the straight line through their logarithms, by least squares. 0: not at
+ * all, 1: in proportion. NaN for fewer than two sizes, and for costs that have no logarithm.
+ */
+export function logLogSlope(points: readonly Growth[]): number {
+  const xs = points.map(({ size }) => Math.log(size))
+  const ys = points.map(({ cost }) => Math.log(cost))
+  const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length
+  const [meanX, meanY] = [mean(xs), mean(ys)]
+  const spreadX = xs.reduce((sum, x) => sum + (x - meanX) ** 2, 0)
+  return spreadX === 0
+    ? Number.NaN
+    : xs.reduce((sum, x, at) => sum + (x - meanX) * (ys[at]! - meanY), 0) / spreadX
+}

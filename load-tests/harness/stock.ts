@@ -29,13 +29,14 @@ export const stockResources = (locks: number): string[] =>
 /**
  * A hundred thousand live locks take the service minutes to grant, and it is not their granting that is measured: they
  * are written as the rows that it would have left. They begin `afterMinutes` after the first day, out of the watchers'
- * sight.
+ * sight. `already`: how many there are from an earlier filling.
  */
 export async function fillStock(
   mysqlUrl: string,
   calendar: string,
   count: number,
-  afterMinutes: number
+  afterMinutes: number,
+  already = 0
 ): Promise<StockLock[]> {
   const createdMs = Date.now() - ageMs
   const endsMs = createdMs + liveMs
@@ -43,10 +44,10 @@ export async function fillStock(
   const stock: StockLock[] = []
   const connection = await createConnection(mysqlUrl)
   try {
-    for (let from = 0; from < count; from += rowsPerStatement) {
+    for (let from = already; from < already + count; from += rowsPerStatement) {
       const slots: unknown[][] = []
       const locks: unknown[][] = []
-      for (let index = from; index < Math.min(count, from + rowsPerStatement); index++) {
+      for (let index = from; index < Math.min(already + count, from + rowsPerStatement); index++) {
         const at = afterMinutes + (index % slotsPerResource)
         const slot = slotAt(`shelf-${Math.floor(index / slotsPerResource)}`, at)
         const lock = idOf()

@@ -5,6 +5,7 @@ import { drill } from './drill.js'
 import { expiryLag } from './expiry-lag.js'
 import { failover } from './failover.js'
 import { fanOut } from './fan-out.js'
+import { growth } from './growth.js'
 import { holdRace } from './hold-race.js'
 import { hoverStorm } from './hover-storm.js'
 import { httpLocks } from './http-locks.js'
@@ -12,6 +13,7 @@ import { idleMemory } from './idle-memory.js'
 import { myServer } from './my-server.js'
 import { overlap } from './overlap.js'
 import { resync } from './resync.js'
+import { soak } from './soak.js'
 import { start } from './start.js'
 import { wsLock } from './ws-lock.js'
 
@@ -28,7 +30,9 @@ export const scenarios: readonly Scenario[] = [
   failover,
   resync,
   avalanche,
+  growth,
   idleMemory,
   start,
+  soak,
   myServer
 ]
