@@ -56,17 +56,19 @@ export interface Growth {
   cost: number
 }
 
-/**
- * How a cost grows with a size: the slope of the straight line through their logarithms, by least squares. 0: not at
- * all, 1: in proportion. NaN for fewer than two sizes, and for costs that have no logarithm.
- */
-export function logLogSlope(points: readonly Growth[]): number {
-  const xs = points.map(({ size }) => Math.log(size))
-  const ys = points.map(({ cost }) => Math.log(cost))
+/** Of the straight line through the points, by least squares: cost per one more. NaN for fewer than two sizes. */
+export function slope(points: readonly Growth[]): number {
   const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length
-  const [meanX, meanY] = [mean(xs), mean(ys)]
-  const spreadX = xs.reduce((sum, x) => sum + (x - meanX) ** 2, 0)
-  return spreadX === 0
+  const [meanSize, meanCost] = [mean(points.map(({ size }) => size)), mean(points.map(({ cost }) => cost))]
+  const spreadOfSizes = points.reduce((sum, { size }) => sum + (size - meanSize) ** 2, 0)
+  return spreadOfSizes === 0
     ? Number.NaN
-    : xs.reduce((sum, x, at) => sum + (x - meanX) * (ys[at]! - meanY), 0) / spreadX
+    : points.reduce((sum, { size, cost }) => sum + (size - meanSize) * (cost - meanCost), 0) / spreadOfSizes
 }
+
+/**
+ * How a cost grows with a size: the slope of the line through their logarithms. 0: not at all, 1: in proportion. NaN
+ * also for what has no logarithm.
+ */
+export const logLogSlope = (points: readonly Growth[]): number =>
+  slope(points.map(({ size, cost }) => ({ size: Math.log(size), cost: Math.log(cost) })))
