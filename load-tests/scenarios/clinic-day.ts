@@ -3,6 +3,7 @@ import type { CalendarDefinition } from '../../src/domain/calendar.js'
 import type { ResourceId } from '../../src/domain/ids.js'
 import type { SlotState } from '../../src/protocol/schemas.js'
 import { type Cluster, startCluster } from '../harness/cluster.js'
+import { watchCpu } from '../harness/cpu.js'
 import { shareOf } from '../harness/crowd.js'
 import { Fleet } from '../harness/fleet.js'
 import { ask, mustAsk } from '../harness/http-client.js'
@@ -61,10 +62,16 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
   await pause(warmUpMs)
   const result = await runRounds(report, rounds, async (index, addLoads) => {
     const before = await cluster.truth.effort()
+    const cpu = watchCpu({
+      server: cluster.pids.slotlock,
+      redis: cluster.pids.redis,
+      database: cluster.pids.mariadb
+    })
     const [day, beside] = await Promise.all([
       fleet.all('window', () => ({ forMs })),
       measureBeside(cluster, forMs)
     ])
+    const used = cpu()
     const after = await cluster.truth.effort()
     addLoads(day.loads)
     const samples = (name: TimedOperation) => merged(day.values.map(value => value.samples[name]))
@@ -75,6 +82,7 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     return {
       samples,
       beside,
+      cpuUs: Object.fromEntries(Object.entries(used).map(([who, us]) => [who, us / requests])),
       busyShare: sum(value => value.busy) / requests,
       bookingsPerHour: (sum(value => value.bookings) * 3_600_000) / forMs,
       queriesPerRequest:
@@ -104,23 +112,33 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     ['cancel', 'cancelling a booking']
   ] as const) {
     if (values.every(round => round.samples(name).length === 0)) continue
-    const p99 = spread(values.map(round => percentile(round.samples(name), 99)))
-    const p50 = spread(values.map(round => percentile(round.samples(name), 50)))
+    const each = (p: number): number[] => values.map(round => percentile(round.samples(name), p))
     const promised = promisedMs[name]
-    report.figure({
-      what: `${what} p99, ms`,
-      measured: `${formatSpread(p99)} (p50 ${formatSpread(p50)})`,
-      reference: name === 'lock' || name === 'book' ? rawReference(values) : undefined,
-      target: promised === undefined ? undefined : `< ${promised}`,
-      verdict: promised === undefined ? 'info' : verdictOf(p99.median < promised, isVoid)
+    const raw = name === 'lock' || name === 'book' ? rawReference(values) : undefined
+    if (raw !== undefined) report.note(`beside a ${what}: ${raw}`)
+    report.side({ what: `${what} p50`, unit: 'ms', of: { slotlock: each(50) } })
+    report.side({
+      what: `${what} p99`,
+      unit: 'ms',
+      of: { slotlock: each(99) },
+      ...(promised === undefined ? {} : { target: { atMost: promised }, isVoid })
     })
   }
-  const healthP99 = spread(values.map(round => percentile(round.beside.health, 99)))
-  report.figure({
-    what: 'GET /health p99, ms',
-    measured: formatSpread(healthP99),
-    verdict: 'info'
+  report.side({
+    what: 'GET /health p99',
+    unit: 'ms',
+    of: { slotlock: values.map(round => percentile(round.beside.health, 99)) }
   })
+  report.cpu(
+    'request of the day',
+    Object.fromEntries(
+      [
+        'server',
+        ...(stores === 'embedded' ? [] : ['database']),
+        ...(stores === 'redis' ? ['redis'] : [])
+      ].map(who => [who, values.map(round => round.cpuUs[who]!)])
+    )
+  )
   const rate = spread(values.map(round => round.bookingsPerHour))
   report.figure({
     what: 'bookings an hour at this rate',

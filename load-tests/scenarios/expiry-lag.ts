@@ -1,16 +1,16 @@
 import { Redis } from 'ioredis'
 import type { LockView } from '../../src/protocol/schemas.js'
 import { startCluster } from '../harness/cluster.js'
+import { watchCpu } from '../harness/cpu.js'
 import { shareOf } from '../harness/crowd.js'
 import { type CrowdHandlers, crowdModule } from '../harness/crowd-member.js'
 import { Fleet } from '../harness/fleet.js'
 import { storeSetups } from '../harness/options.js'
 import { patiently } from '../harness/patient.js'
-import { verdictOf } from '../harness/report.js'
 import { runRounds } from '../harness/rounds.js'
 import type { Context, Scenario } from '../harness/scenario.js'
 import { daysOf, openCalendar, slotAt } from '../harness/slots.js'
-import { formatSpread, percentile, spread } from '../harness/stats.js'
+import { percentile } from '../harness/stats.js'
 import { cameTrue, pause } from '../harness/time.js'
 import { WsClient } from '../harness/ws-driver.js'
 
@@ -74,9 +74,15 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
       await pause(5)
     }
     const slots = [...ends.keys()]
+    const cpu = watchCpu({
+      server: cluster.pids.slotlock,
+      redis: cluster.pids.redis,
+      database: cluster.pids.mariadb
+    })
     const lastEnd = Math.max(...ends.values())
     const receiving = await fleet.all('receive', () => ({ forMs: lastEnd - Date.now() + 100 }))
     addLoads(receiving.loads)
+    const cpuUs = cpu()
     let lags: number[] = []
     let untold = 0
     await cameTrue(async () => {
@@ -105,6 +111,7 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     )
     const bare = reference?.lags() ?? []
     return {
+      cpuUs,
       p50: percentile(told, 50),
       p99: percentile(told, 99),
       bareP50: percentile(bare, 50),
@@ -115,21 +122,23 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
   reference?.close()
   await fleet.end()
 
-  const of = (choose: (round: (typeof result.values)[number]) => number) => spread(result.values.map(choose))
-  const bare = (p: 'bareP50' | 'bareP99') =>
-    reference === undefined ? undefined : `Redis' own expired events ${formatSpread(of(round => round[p]))}`
-  report.figure({
-    what: 'lag p50, ms',
-    measured: formatSpread(of(round => round.p50)),
-    reference: bare('bareP50'),
-    verdict: 'info'
+  const of = (choose: (round: (typeof result.values)[number]) => number): number[] =>
+    result.values.map(choose)
+  const lag = (p: 'p50' | 'p99', bare: 'bareP50' | 'bareP99') => ({
+    what: `lag ${p}`,
+    unit: 'ms',
+    of: {
+      slotlock: of(round => round[p]),
+      ...(reference === undefined ? {} : { "Redis' own expired events": of(round => round[bare]) })
+    }
   })
-  report.figure({
-    what: 'lag p99, ms',
-    measured: formatSpread(of(round => round.p99)),
-    reference: bare('bareP99'),
-    target: `<= ${p99TargetMs}`,
-    verdict: verdictOf(of(round => round.p99).median <= p99TargetMs, result.isVoid)
+  report.side(lag('p50', 'bareP50'))
+  report.side({ ...lag('p99', 'bareP99'), target: { atMost: p99TargetMs }, isVoid: result.isVoid })
+  const ended = locks * watchers
+  report.cpu('end of a lock told to a watcher', {
+    server: of(round => round.cpuUs.server! / ended),
+    ...(cluster.redisUrl === undefined ? {} : { redis: of(round => round.cpuUs.redis! / ended) }),
+    ...(cluster.mysqlUrl === undefined ? {} : { database: of(round => round.cpuUs.database! / ended) })
   })
 }
 

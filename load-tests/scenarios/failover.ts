@@ -283,12 +283,20 @@ function figuresOf(report: Context['report'], fault: Fault, { values, isVoid }: 
     verdict: 'info'
   })
   for (const p of [50, 99]) {
-    const ratio = spread(values.map(({ out, sqlOut }) => percentile(out, p) / percentile(sqlOut, p)))
-    report.figure({
+    report.ratio({
       what: `${fault}: lock p${p} while Redis is out / SQL only`,
-      measured: formatSpread(ratio),
-      target: '<= 1.3',
-      verdict: verdictOf(ratio.median <= 1.3, isVoid)
+      rounds: values.map(({ out, sqlOut }) => percentile(out, p) / percentile(sqlOut, p)),
+      target: { atMost: 1.3 },
+      isVoid
+    })
+    report.side({
+      what: `${fault}: lock p${p}`,
+      unit: 'ms',
+      of: {
+        'while Redis is out': values.map(({ out }) => percentile(out, p)),
+        'SQL only': values.map(({ sqlOut }) => percentile(sqlOut, p)),
+        quiet: values.map(({ quiet }) => percentile(quiet, p))
+      }
     })
   }
   const atFault = all(outage => outage.shownAtFault)

@@ -3,7 +3,7 @@ import { mustAsk } from '../harness/http-client.js'
 import { runRounds } from '../harness/rounds.js'
 import type { Context, Scenario } from '../harness/scenario.js'
 import { dateOf } from '../harness/slots.js'
-import { formatSpread, percentile, spread } from '../harness/stats.js'
+import { percentile } from '../harness/stats.js'
 import { atRate, cameTrue, nowMs } from '../harness/time.js'
 import { WsClient } from '../harness/ws-driver.js'
 
@@ -110,10 +110,10 @@ async function run({ options, report, log }: Context): Promise<void> {
     ['shown to a watcher after the answer', (round: (typeof result.values)[number]) => round.shownMs]
   ] as const)
     for (const p of [50, 99])
-      report.figure({
-        what: `${what} p${p}, ms`,
-        measured: formatSpread(spread(result.values.map(round => percentile(choose(round), p)))),
-        verdict: 'info'
+      report.side({
+        what: `${what} p${p}`,
+        unit: 'ms',
+        of: { slotlock: result.values.map(round => percentile(choose(round), p)) }
       })
   for (const [code, times] of Object.entries(refused)) report.note(`${code} ${times} times`)
 }

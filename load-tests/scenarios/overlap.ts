@@ -1,11 +1,12 @@
 import type { LockView } from '../../src/protocol/schemas.js'
 import { type Cluster, startCluster } from '../harness/cluster.js'
+import { watchCpu } from '../harness/cpu.js'
 import { storeSetups } from '../harness/options.js'
 import { patiently } from '../harness/patient.js'
 import { pickSome } from '../harness/random.js'
 import type { Context, Scenario } from '../harness/scenario.js'
 import { openCalendar, slotAt } from '../harness/slots.js'
-import { formatNumber, formatSpread, percentile, spread } from '../harness/stats.js'
+import { percentile } from '../harness/stats.js'
 import { nowMs, pause } from '../harness/time.js'
 import { WsClient } from '../harness/ws-driver.js'
 import { openTextbook } from '../reference/textbook.js'
@@ -87,9 +88,19 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
 
   const ours: number[] = []
   const theirs: number[] = []
+  const { slotlock, redis, mariadb } = cluster.pids
+  const busy: Record<string, number[]> = {
+    server: slotlock,
+    ...(redis.length > 0 ? { redis } : {}),
+    ...(mariadb.length > 0 ? { database: mariadb } : {})
+  }
+  const cpuPerAttempt = Object.fromEntries(Object.keys(busy).map(who => [who, [] as number[]]))
   for (let round = 0; round < rounds; round++) {
     const watching = watchForHalves(cluster, report)
+    const cpu = watchCpu(busy)
+    const before = tookMs.length
     ours.push(await inParallel(index => write(clients[index]!)))
+    for (const [who, us] of Object.entries(cpu())) cpuPerAttempt[who]!.push(us / (tookMs.length - before))
     await watching.stop()
     theirs.push(
       await inParallel(async () => {
@@ -111,19 +122,18 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
   for (const client of clients) client.close()
   await textbook.close()
 
-  const ratio = spread(ours.map((rate, index) => rate / theirs[index]!))
-  report.figure({
-    what: 'attempts/s of 16 writers',
-    measured: formatSpread(spread(ours)),
-    reference: `BEGIN; SELECT … FOR UPDATE; UPDATE; COMMIT by hand: ${formatSpread(spread(theirs))}`,
-    verdict: 'info'
+  report.side({
+    what: 'attempts of 16 writers',
+    unit: 'attempts/s',
+    of: { slotlock: ours, 'SELECT … FOR UPDATE by hand': theirs }
   })
-  report.figure({ what: 'attempts/s / reference', measured: formatSpread(ratio), verdict: 'info' })
-  report.figure({
-    what: 'attempt p50 and p99, ms',
-    measured: `${formatNumber(percentile(tookMs, 50))}; ${formatNumber(percentile(tookMs, 99))}`,
-    verdict: 'info'
+  report.ratio({
+    what: 'attempts/s / SELECT … FOR UPDATE by hand',
+    rounds: ours.map((rate, index) => rate / theirs[index]!)
   })
+  report.side({ what: 'attempt p50', unit: 'ms', of: { slotlock: [percentile(tookMs, 50)] } })
+  report.side({ what: 'attempt p99', unit: 'ms', of: { slotlock: [percentile(tookMs, 99)] } })
+  report.cpu('attempt', cpuPerAttempt)
   report.figure({
     what: 'granted; refused',
     measured: `${acknowledged.toLocaleString('en-US')}; ${JSON.stringify(codes)}`,

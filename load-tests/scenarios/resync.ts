@@ -8,7 +8,7 @@ import { allResynced } from '../harness/resyncs.js'
 import { runRounds } from '../harness/rounds.js'
 import type { Context, Scenario } from '../harness/scenario.js'
 import { openCalendar } from '../harness/slots.js'
-import { formatNumber, formatSpread, merged, percentile, spread } from '../harness/stats.js'
+import { formatNumber, merged, percentile } from '../harness/stats.js'
 import { fillStock, missingMarks, stockResources } from '../harness/stock.js'
 import { nowMs, pause, steadily } from '../harness/time.js'
 
@@ -97,23 +97,21 @@ async function oneSize(
   load.close()
 
   const { values, isVoid } = result
-  const of = (choose: (round: (typeof values)[number]) => number) => spread(values.map(choose))
+  const of = (choose: (round: (typeof values)[number]) => number): number[] => values.map(choose)
   const name = formatNumber(size)
-  const ms = of(round => round.ms)
   const boundMs = size <= 10_000 ? 1_000 : 1_500
-  report.figure({
-    what: `resync of ${name} live locks, ms`,
-    measured: formatSpread(ms),
-    reference: `one SELECT and pipelined SETs by hand ${formatSpread(of(round => round.raw))}`,
-    target: `< ${formatNumber(boundMs)}`,
-    verdict: verdictOf(ms.max < boundMs, isVoid)
+  report.side({
+    what: `resync of ${name} live locks`,
+    unit: 'ms',
+    of: { slotlock: of(round => round.ms), 'SELECT and pipelined SETs by hand': of(round => round.raw) },
+    target: { atMost: boundMs },
+    isVoid
   })
-  const ratio = of(round => round.ms / round.raw)
-  report.figure({
+  report.ratio({
     what: `resync of ${name} / by hand`,
-    measured: formatSpread(ratio),
-    target: '<= 2',
-    verdict: verdictOf(ratio.median <= 2, isVoid)
+    rounds: of(round => round.ms / round.raw),
+    target: { atMost: 2 },
+    isVoid
   })
   const quiet = percentile(merged(values.map(round => round.quiet)), 99)
   const during = merged(values.map(round => round.during))
@@ -124,13 +122,12 @@ async function oneSize(
     target: '<= 2',
     verdict: verdictOf(percentile(during, 99) <= 2 * quiet, isVoid)
   })
-  report.figure({
-    what: `CPU of a resync of ${name}, ms`,
-    measured: ['server', 'redis', 'database']
-      .map(who => `${who} ${formatSpread(of(round => round.cpuMs[who] ?? Number.NaN))}`)
-      .join('; '),
-    verdict: 'info'
-  })
+  report.cpu(
+    `lock that is synced, of ${name}`,
+    Object.fromEntries(
+      ['server', 'redis', 'database'].map(who => [who, of(round => (round.cpuMs[who]! * 1000) / size)])
+    )
+  )
 }
 
 /** The least that has to be done: read the rows, write a key for each. Under names of its own, in the same Redis. */
