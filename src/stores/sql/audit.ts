@@ -35,9 +35,16 @@ export const actorValues = ({ role, session, address }: Actor): Values => ({
 /** Who changes a lock is its owner, unless the request says who else. */
 export const ownerAsActor = (owner: SessionId): Actor => ({ role: 'visitor', session: owner })
 
-const written = (type: string, from: string, order = 'id'): string => `INSERT INTO audit (${columns})
+const namedActor = ':actor, :actorSession, :actorAddress'
+
+const written = (
+  type: string,
+  from: string,
+  order = 'id',
+  actor = namedActor
+): string => `INSERT INTO audit (${columns})
   SELECT calendar, :now, ${type}, slots, ver, change_id, id, '', owner, fence, expires_ms,
-    :actor, :actorSession, :actorAddress, reason FROM locks WHERE ${from} AND change_id = :change ORDER BY ${order}`
+    ${actor}, reason FROM locks WHERE ${from} AND change_id = :change ORDER BY ${order}`
 
 const lockTypes = ['locked', 'extended', 'released', 'revoked'] as const
 const ofLock = Object.fromEntries(
@@ -54,6 +61,10 @@ export const auditLock = (type: (typeof lockTypes)[number], values: Values): Sta
   text: ofLock[type],
   values
 })
+
+/** New locks of one packet, each taken by its owner as a visitor; `ids` is their IN list. */
+export const auditLockedText = (ids: string): string =>
+  written("'locked'", `id IN (${ids})`, 'id', "'visitor', owner, NULL")
 
 /** A new lock, and the one that gave way to it. */
 export const auditReplacing = (values: Values): Statement => ({ text: ofReplacing, values })

@@ -14,9 +14,12 @@ import {
   stampValues
 } from './context.js'
 import type { Dialect, Row, Statement, Value } from './dialect.js'
+import { GrantsTogether } from './grants-together.js'
 import { OwnerClaims } from './owner-claims.js'
 import { bytesOf, joinSlots, lockColumns, numberOf, slotColumns, textOf, toLock, toSlotRow } from './rows.js'
 import { namedValues, nameList, textByCount } from './statement.js'
+
+type Granted = Extract<GrantOutcome, { status: 'GRANTED' }>
 
 /**
  * The grant, in one packet:
@@ -31,16 +34,24 @@ import { namedValues, nameList, textByCount } from './statement.js'
  *
  * The slots are looked at twice. The first look takes no row locks, so that of a crowd that wants one slot all but a
  * few are turned away without waiting for each other and without an error to clean up after. The second look decides.
+ *
+ * Of one slot that are many at once go in one packet: grants-together.ts.
  */
 export class Granting {
   readonly #context: StoreContext
   readonly #claims = new OwnerClaims()
   readonly #insertLock: (count: number, replacing: boolean) => string
   readonly #takeSlots: (count: number, replacing: boolean) => string
+  readonly #together: GrantsTogether
 
   constructor(context: StoreContext) {
     this.#context = context
     const dialect = context.db.dialect
+    this.#together = new GrantsTogether(context, {
+      alone: request => this.#alone(request),
+      diagnose: (request, stamp) => this.#diagnose(request, stamp, false),
+      granted: (request, stamp) => this.#granted(request, stamp)
+    })
     this.#insertLock = byReplacing(replacing =>
       textByCount(count => insertLockText(dialect, count, replacing))
     )
@@ -63,6 +74,10 @@ export class Granting {
   }
 
   #grant(request: GrantRequest): Promise<GrantOutcome> {
+    return this.#together.accepts(request) ? this.#together.grant(request) : this.#alone(request)
+  }
+
+  #alone(request: GrantRequest): Promise<GrantOutcome> {
     return this.#context.attempts('the grant', (stamp, last) => this.#attempt(request, stamp, last))
   }
 
@@ -79,6 +94,14 @@ export class Granting {
     if (inserted.changed === 0) return this.#diagnose(request, stamp, last)
 
     const oldLock = old === undefined ? undefined : toLock(outcome.results[0]!.rows[0]!, 0)
+    const granted = this.#granted(request, stamp, old, oldLock)
+    return oldLock === undefined
+      ? granted
+      : { ...granted, replaced: { ...oldLock, state: 'released', ver: stamp.ver } }
+  }
+
+  /** What the packet with this stamp has made of it. */
+  #granted(request: GrantRequest, stamp: Stamp, old?: LockFacts, oldLock?: LockRecord): Granted {
     const life = lifeOf(request, oldLock, stamp.nowMs)
     const lock: LockRecord = {
       id: request.lock,
@@ -92,11 +115,9 @@ export class Granting {
       ...(request.address === undefined ? {} : { address: request.address }),
       ...(request.userAgent === undefined ? {} : { userAgent: request.userAgent })
     }
-    context.remember(lock.id, lock)
+    this.#context.remember(lock.id, lock)
     const rows = targetsOf(request, old).map(target => rowAfter(target, request, stamp, life.expiresAt))
-    if (oldLock === undefined) return { status: 'GRANTED', lock, rows }
-    const replaced: LockRecord = { ...oldLock, state: 'released', ver: stamp.ver }
-    return { status: 'GRANTED', lock, rows, replaced }
+    return { status: 'GRANTED', lock, rows }
   }
 
   #packet(request: GrantRequest, old: LockFacts | undefined, stamp: Stamp): Statement[] {
