@@ -12,6 +12,17 @@ export type Values = Readonly<Record<string, Value>>
 export interface Statement {
   text: string
   values: Values
+  /** What `:table` in the text stands for; MySQL's dialect alone has it. */
+  table?: ValuesTable
+}
+
+/**
+ * Rows of values that a statement reads like a table. A `key` is compared byte by byte, as the tables' own columns are, and
+ * without a conversion that would keep an index from being used.
+ */
+export interface ValuesTable {
+  columns: readonly { name: string; key?: true }[]
+  rows: readonly (readonly Value[])[]
 }
 
 export type Row = Readonly<Record<string, unknown>>

@@ -2,7 +2,7 @@ import { parseSlotId } from '../../domain/ids.js'
 import type { GrantRequest } from '../../domain/lock-store.js'
 import { auditLockedText } from './audit.js'
 import { inTime, type Stamp, stampValues } from './context.js'
-import type { Dialect, Row, Statement, Value } from './dialect.js'
+import type { Dialect, Row, Statement, Value, ValuesTable } from './dialect.js'
 import { bytesOf, textOf } from './rows.js'
 import { namedValues, nameList, textByCount } from './statement.js'
 
@@ -21,34 +21,44 @@ import { namedValues, nameList, textByCount } from './statement.js'
  * a lock id, or the packet would stand in its own way.
  */
 export class GrantBatch {
-  readonly #insertLocks: (count: number) => string
-  readonly #takeSlots: (count: number) => string
+  readonly #insertLocks: string
+  readonly #takeSlots: string
 
   constructor(dialect: Dialect) {
-    this.#insertLocks = textByCount(count => insertLocksText(dialect, count))
-    this.#takeSlots = textByCount(count => takeSlotsText(dialect, count))
+    this.#insertLocks = insertLocksText(dialect)
+    this.#takeSlots = takeSlotsText(dialect)
   }
 
   packet(members: readonly GrantRequest[], stamp: Stamp): Statement[] {
-    const count = members.length
+    const common = stampValues(stamp)
     // rows are taken in one order: locks by their id, slots by theirs
     const byLock = [...members].sort((a, b) => (a.lock < b.lock ? -1 : 1))
     const bySlot = [...members].sort((a, b) =>
       a.calendar === b.calendar ? (a.slots[0]! < b.slots[0]! ? -1 : 1) : a.calendar < b.calendar ? -1 : 1
     )
-    const common = stampValues(stamp)
-    const ids = namedValues(
-      'id',
-      byLock.map(({ lock }) => lock)
-    )
+    const ids = {
+      ...common,
+      ...namedValues(
+        'id',
+        byLock.map(({ lock }) => lock)
+      )
+    }
     return [
       {
-        text: this.#insertLocks(count),
-        values: { ...common, created: stamp.nowMs, ...lockValues(byLock, stamp) }
+        text: this.#insertLocks,
+        values: { ...common, created: stamp.nowMs },
+        table: { columns: lockTableColumns, rows: byLock.map(member => lockTableRow(member, stamp)) }
       },
-      { text: this.#takeSlots(count), values: { ...common, ...slotValues(bySlot) } },
-      { text: auditText(count), values: { ...common, ...ids } },
-      { text: lookText(count), values: { ...common, ...ids } }
+      {
+        text: this.#takeSlots,
+        values: common,
+        table: {
+          columns: slotTableColumns,
+          rows: bySlot.map(({ lock, slots }) => [lock, parseSlotId(slots[0]!)?.startMs ?? 0])
+        }
+      },
+      { text: auditText(members.length), values: ids },
+      { text: lookText(members.length), values: ids }
     ]
   }
 
@@ -70,68 +80,39 @@ export const keysOfGrant = ({ lock, calendar, slots }: GrantRequest): string[] =
   `${calendar} ${slots[0]}`
 ]
 
-function lockValues(members: readonly GrantRequest[], { nowMs }: Stamp): Record<string, Value> {
-  const values: Record<string, Value> = {}
-  members.forEach((member, index) => {
-    values[`id${index}`] = member.lock
-    values[`calendar${index}`] = member.calendar
-    values[`owner${index}`] = member.owner
-    values[`slot${index}`] = member.slots[0]!
-    values[`fingerprint${index}`] = member.fingerprint
-    values[`expires${index}`] = nowMs + member.ttlMs
-    values[`locksMax${index}`] = member.locksMax
-    values[`slotsMax${index}`] = member.lockedSlotsMax
-    values[`address${index}`] = bytesOf(member.address)
-    values[`agent${index}`] = bytesOf(member.userAgent)
-  })
-  return values
-}
+const lockTableColumns: ValuesTable['columns'] = [
+  { name: 'i', key: true },
+  { name: 'c', key: true },
+  { name: 'o', key: true },
+  { name: 's', key: true },
+  { name: 'f' },
+  { name: 'e' },
+  { name: 'm' },
+  { name: 'n' },
+  { name: 'a' },
+  { name: 'u' }
+]
 
-function slotValues(members: readonly GrantRequest[]): Record<string, Value> {
-  const values: Record<string, Value> = {}
-  members.forEach((member, index) => {
-    values[`id${index}`] = member.lock
-    values[`start${index}`] = parseSlotId(member.slots[0]!)?.startMs ?? 0
-  })
-  return values
-}
+const lockTableRow = (of: GrantRequest, { nowMs }: Stamp): Value[] => [
+  of.lock,
+  of.calendar,
+  of.owner,
+  of.slots[0]!,
+  of.fingerprint,
+  nowMs + of.ttlMs,
+  of.locksMax,
+  of.lockedSlotsMax,
+  bytesOf(of.address),
+  bytesOf(of.userAgent)
+]
 
-/** A table of values: `columns` are its names, each with what stands for it in a row. */
-function valuesTable(
-  count: number,
-  columns: readonly (readonly [name: string, value: (index: number) => string])[]
-): string {
-  const row = (index: number): string =>
-    columns.map(([name, value]) => (index === 0 ? `${value(index)} AS ${name}` : value(index))).join(', ')
-  return Array.from({ length: count }, (_, index) => `SELECT ${row(index)}`).join(' UNION ALL ')
-}
+const slotTableColumns: ValuesTable['columns'] = [{ name: 'i', key: true }, { name: 'b' }]
 
-/** Compared byte by byte, as the tables' own columns are, and without a conversion that would keep an index from being used. */
-const key =
-  (name: string) =>
-  (index: number): string =>
-    `CONVERT(:${name}${index} USING ascii) COLLATE ascii_bin`
-const plain =
-  (name: string) =>
-  (index: number): string =>
-    `:${name}${index}`
-
-const insertLocksText = (dialect: Dialect, count: number): string => `
+const insertLocksText = (dialect: Dialect): string => `
   INSERT INTO locks (id, calendar, owner, slots, slot_count, state, fingerprint, fence, ver, change_id, created_ms, expires_ms,
     updated_ms, reason, address, user_agent)
   SELECT x.i, x.c, x.o, x.s, 1, 'held', x.f, :ver, :ver, :change, :created, x.e, :now, NULL, x.a, x.u
-  FROM (${valuesTable(count, [
-    ['i', key('id')],
-    ['c', key('calendar')],
-    ['o', key('owner')],
-    ['s', key('slot')],
-    ['f', plain('fingerprint')],
-    ['e', plain('expires')],
-    ['m', plain('locksMax')],
-    ['n', plain('slotsMax')],
-    ['a', plain('address')],
-    ['u', plain('agent')]
-  ])}) x
+  FROM (:table) x
   WHERE ${inTime}
     AND (SELECT COUNT(*) < x.m AND COALESCE(SUM(slot_count), 0) < x.n
       FROM locks${dialect.byOwner} WHERE owner = x.o AND state = 'held' AND expires_ms > :now)
@@ -140,13 +121,10 @@ const insertLocksText = (dialect: Dialect, count: number): string => `
     AND NOT EXISTS (SELECT 1 FROM locks known WHERE known.id = x.i)`
 
 /** STRAIGHT_JOIN: the slots are taken in the order of `x`, whatever the optimizer thinks of it. */
-const takeSlotsText = (dialect: Dialect, count: number): string => `
+const takeSlotsText = (dialect: Dialect): string => `
   INSERT INTO slots (calendar, slot, start_ms, state, owner, token, ver, expires_ms, updated_ms)
   SELECT l.calendar, l.slots, x.b, 'locked', l.owner, l.id, :ver, l.expires_ms, :now
-  FROM (${valuesTable(count, [
-    ['i', key('id')],
-    ['b', plain('start')]
-  ])}) x STRAIGHT_JOIN locks l ON l.id = x.i AND l.change_id = :change
+  FROM (:table) x STRAIGHT_JOIN locks l ON l.id = x.i AND l.change_id = :change
   ${dialect.upsert('calendar, slot')}
     token = CASE WHEN ${takeable(dialect.incoming('token'))} THEN ${dialect.incoming('token')} ELSE NULL END,
     state = ${dialect.incoming('state')}, owner = ${dialect.incoming('owner')}, ver = ${dialect.incoming('ver')},

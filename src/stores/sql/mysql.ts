@@ -11,7 +11,8 @@ import type {
   Result,
   Row,
   SqlStats,
-  Statement
+  Statement,
+  ValuesTable
 } from './dialect.js'
 import { judgeMysql, readMysqlFacts, serverName } from './inspect-mysql.js'
 import { readSchemaVersion, schemaTable, stepsAfter } from './migrations.js'
@@ -229,8 +230,28 @@ export function textOfStatement(statement: Statement): string {
   const { parts, names } = compile(statement.text)
   let text = parts[0]!
   names.forEach((name, index) => {
-    text += name === 'now' ? mysqlNow : mysql.escape(boundValue(statement.values, name))
-    text += parts[index + 1]!
+    text += textOfName(name, statement) + parts[index + 1]!
+  })
+  return text
+}
+
+function textOfName(name: string, { values, table }: Statement): string {
+  if (name === 'now') return mysqlNow
+  if (name === 'table' && table !== undefined) return textOfTable(table)
+  return mysql.escape(boundValue(values, name))
+}
+
+/** Rows one after another, which is the order in which MySQL and MariaDB go through them. */
+function textOfTable({ columns, rows }: ValuesTable): string {
+  let text = ''
+  rows.forEach((row, index) => {
+    text += index === 0 ? 'SELECT ' : ' UNION ALL SELECT '
+    columns.forEach(({ name, key }, position) => {
+      const value = mysql.escape(row[position])
+      if (position > 0) text += ', '
+      text += key ? `CONVERT(${value} USING ascii) COLLATE ascii_bin` : value
+      if (index === 0) text += ` AS ${name}`
+    })
   })
   return text
 }
