@@ -23,8 +23,8 @@ export const batchBounds: BatchBounds = {
   membersMax: 64,
   waitingMax: 4_096,
   waitMsMax: 300,
-  lanesMax: 2,
-  slowMs: 50
+  lanesMax: 1,
+  slowMs: 20
 }
 
 /** A slot whose batch was held up or rolled back is granted by itself for so long: it is not to hold up others again. */
