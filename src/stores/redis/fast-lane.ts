@@ -13,6 +13,7 @@ import { Inbox } from './inbox.js'
 import { inspectRedis, parseInfo, type RedisInspection } from './inspect.js'
 import { RedisKeys } from './keys.js'
 import { markOf, markTimes } from './marks.js'
+import { OneWrite } from './one-write.js'
 import { RedisClock } from './redis-clock.js'
 import * as scripts from './scripts.js'
 import { Subscriber } from './subscriber.js'
@@ -57,6 +58,7 @@ export class RedisFastLane implements FastLane {
   /** This process, to Redis and to the other instances. */
   readonly instance: string
   readonly #redis: Redis
+  readonly #oneWrite: OneWrite
   readonly #subscriber: Subscriber
   readonly #inbox: Inbox
   readonly #keys: RedisKeys
@@ -73,6 +75,7 @@ export class RedisFastLane implements FastLane {
     this.#keys = new RedisKeys(options.prefix)
     this.instance = this.#nonce()
     this.#redis = commandClient(options, options.random, options.commandTimeoutMs)
+    this.#oneWrite = new OneWrite(this.#redis)
     this.#redisClock = new RedisClock(options.clock, async () => {
       const [seconds, microseconds] = await this.#redis.time()
       return Number(seconds) * 1000 + Number(microseconds) / 1000
@@ -362,6 +365,7 @@ export class RedisFastLane implements FastLane {
   /** Every way out of here is an answer or a StoreError. */
   async #call<T>(what: string, work: () => Promise<T>): Promise<T> {
     this.counters.commands++
+    this.#oneWrite.begin()
     const from = this.#clock.monotonic()
     try {
       return await work()
