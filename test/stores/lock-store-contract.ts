@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import { auditPromises } from './lock-store-audit.js'
+import { togetherPromises } from './lock-store-batches.js'
 import { blockPromises, bookPromises, cancelPromises } from './lock-store-bookings.js'
 import { endPromises, sweepPromises } from './lock-store-ends.js'
 import type { Declare, Subject } from './lock-store-fixture.js'
@@ -18,6 +19,7 @@ export function lockStoreContract(t: Test, open: () => Promise<Subject>): void {
   }
   grantPromises(promise)
   replacePromises(promise)
+  togetherPromises(promise)
   endPromises(promise)
   bookPromises(promise)
   cancelPromises(promise)

@@ -19,10 +19,10 @@ import { type BatchBounds, NaturalBatches } from './natural-batches.js'
  *   failed with the rest: BUSY and the like say that nothing was changed, OutcomeUnknown that nobody knows, of any of them
  */
 
-export const batchBounds: BatchBounds = {
+/** Who waits for longer than a change may be under way is refused. */
+export const batchBounds: Omit<BatchBounds, 'waitMsMax'> = {
   membersMax: 64,
   waitingMax: 4_096,
-  waitMsMax: 300,
   lanesMax: 1,
   slowMs: 20
 }
@@ -50,12 +50,12 @@ export class GrantsTogether {
   /** Slots, until when on the monotonic clock. */
   readonly #apart = new LRUCache<string, number>({ max: slotsApartMax })
 
-  constructor(context: StoreContext, single: SingleGrants, bounds: BatchBounds = batchBounds) {
+  constructor(context: StoreContext, single: SingleGrants) {
     this.#context = context
     this.#single = single
     this.#batch = new GrantBatch(context.db.dialect)
     this.#batches = new NaturalBatches({
-      bounds,
+      bounds: { ...batchBounds, waitMsMax: context.settings.deadlineMs },
       keysOf: keysOfGrant,
       send: async members =>
         members.length === 1 ? [await single.alone(members[0]!)] : await this.#send(members),
