@@ -76,9 +76,9 @@ t.test('a request that finds no connection in time is told so, and nothing was s
   await store.release({ lock: free.lock.id, owner: free.lock.owner })
   await bench.look.query('START TRANSACTION; SELECT * FROM slots FOR UPDATE')
   const stuck = store.grant(grantOf()).catch((error: unknown) => error)
-  const waits = store.grant(grantOf({ slots: slots(5) })).catch((error: unknown) => error)
+  const waits = store.grant(grantOf({ slots: slots(5, 6) })).catch((error: unknown) => error)
   t.ok(
-    (await store.grant(grantOf({ slots: slots(6) })).catch(e => e)) instanceof StoreBusy,
+    (await store.grant(grantOf({ slots: slots(7, 8) })).catch(e => e)) instanceof StoreBusy,
     'the queue is finite'
   )
   t.ok((await waits) instanceof StoreBusy, 'and waiting in it too')
