@@ -202,7 +202,8 @@ export class Granting {
       selectLock(lock),
       selectLock(replaces as LockId),
       {
-        text: `SELECT ${liveLocks(dialect)} AS locks_live, ${liveSlots(dialect)} AS slots_live, :now AS now_ms`,
+        text: `SELECT ${ofLiveLocks('COUNT(*)', dialect)} AS locks_live,
+          ${ofLiveLocks('COALESCE(SUM(slot_count), 0)', dialect)} AS slots_live, :now AS now_ms`,
         values: { owner, replaces }
       },
       {
@@ -245,8 +246,6 @@ export class Granting {
  */
 const ofLiveLocks = (sum: string, { byOwner }: Dialect): string =>
   `(SELECT ${sum} FROM locks${byOwner} WHERE owner = :owner AND state = 'held' AND expires_ms > :now AND id <> :replaces)`
-const liveLocks = (dialect: Dialect): string => ofLiveLocks('COUNT(*)', dialect)
-const liveSlots = (dialect: Dialect): string => ofLiveLocks('COALESCE(SUM(slot_count), 0)', dialect)
 
 /** Of a row of `slots`: this grant may take it. The same as isInTheWay, and a version that grows. */
 const takeable = (replacing: boolean): string =>
@@ -290,7 +289,7 @@ const insertLockText = (dialect: Dialect, count: number, replacing: boolean): st
     ${replacing ? `${lifeText.created}, ${lifeText.expires}` : ':created, :expires'},
     :now, NULL, :address, :userAgent
   ${replacing ? 'FROM locks old' : dialect.fromNothing} WHERE ${inTime}
-    AND ${liveLocks(dialect)} + 1 <= :locksMax AND ${liveSlots(dialect)} + :count <= :lockedSlotsMax
+    AND ${ofLiveLocks('COUNT(*) + 1 <= :locksMax AND COALESCE(SUM(slot_count), 0) + :count <= :lockedSlotsMax', dialect)}
     AND NOT EXISTS (SELECT 1 FROM slots${dialect.byPrimaryKey}
       WHERE slots.calendar = :calendar AND slots.slot IN (${nameList('s', count)}) AND NOT (${takeable(replacing)}))
     ${
