@@ -1,5 +1,5 @@
--- Writes some of the rows of a fill, as long as it is the newest fill of its calendar. Nothing is told: whoever reads
--- the calendar has the rows from the database.
+-- Writes some of the rows of a fill, as long as it is the newest fill of its calendar, which shows that it is alive. Nothing
+-- is told: whoever reads the calendar has the rows from the database.
 --
 -- Safe to send twice.
 --
@@ -10,8 +10,9 @@
 local generation_key = KEYS[1]             -- string: `H:<nonce>` while this fill goes on
 local slot_keys      = { unpack(KEYS, 2) } -- strings: the marks, see lib/mark
 local nonce          = ARGV[1]             -- string: names this fill
-local deadline_ms    = tonumber(ARGV[2])   -- integer: by Redis' own clock
-local rows           = { unpack(ARGV, 3) } -- strings: `<ttl_ms> <mark>`, one for each slot
+local fill_ms        = tonumber(ARGV[2])   -- integer: the fill has so long to its end or its next row
+local deadline_ms    = tonumber(ARGV[3])   -- integer: by Redis' own clock
+local rows           = { unpack(ARGV, 4) } -- strings: `<ttl_ms> <mark>`, one for each slot
 
 --- @include "lib/now_ms"
 --- @include "lib/write_marks"
@@ -23,4 +24,5 @@ if redis.call('GET', generation_key) ~= 'H:' .. nonce then
   return { 'OVERTAKEN' }
 end
 
+redis.call('PEXPIRE', generation_key, fill_ms)
 return { 'PUT', write_marks(slot_keys, rows) }

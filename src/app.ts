@@ -16,10 +16,9 @@ import { SiteKeys } from './service/callers/site-keys.js'
 import { Tokens } from './service/callers/tokens.js'
 import { createService, type Service } from './service/service.js'
 import { mysqlTlsOf, redisAddressOf } from './store-addresses.js'
-import { RedisFastLane } from './stores/redis/fast-lane.js'
+import type { RedisFastLane } from './stores/redis/fast-lane.js'
 import { newSqlStats, type SqlStats } from './stores/sql/dialect.js'
 import type { SqlLockStore } from './stores/sql/lock-store.js'
-import { openMysqlStore } from './stores/sql/open-mysql.js'
 import { openSqliteStore } from './stores/sql/open-sqlite.js'
 import { claimFolder } from './stores/sql/sqlite-claim.js'
 import type { CallObserver } from './stores/sql/timed-database.js'
@@ -77,6 +76,8 @@ export async function openStore(
     await store.migrate()
     return store
   }
+  // a driver that is not used is not loaded: the two of them are a quarter of a start without them
+  const { openMysqlStore } = await import('./stores/sql/open-mysql.js')
   const store = await openMysqlStore(config.mysqlUrl, {
     clock,
     random,
@@ -119,6 +120,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const store = await openStore(config, around, sqlStats, observed('sql'))
   const demo = config.mode === 'embedded' && (await createDemoCalendar(store))
   const redisAddress = redisAddressOf(config)
+  const fastLane = redisAddress === undefined ? undefined : await import('./stores/redis/fast-lane.js')
 
   const failovers =
     redisAddress === undefined
@@ -130,10 +132,10 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const service = createService({
     store,
     openLane:
-      redisAddress === undefined
+      redisAddress === undefined || fastLane === undefined
         ? undefined
         : (listener, onGap) => {
-            redis = new RedisFastLane({
+            redis = new fastLane.RedisFastLane({
               ...redisAddress,
               prefix: config.redisKeyPrefix,
               clock,

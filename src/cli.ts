@@ -1,11 +1,4 @@
 #!/usr/bin/env node
-import { packageVersion } from './app.js'
-import { printSettings } from './commands/config.js'
-import { doctor } from './commands/doctor.js'
-import { migrate } from './commands/migrate.js'
-import { revoke } from './commands/revoke.js'
-import { serve } from './commands/serve.js'
-import { token } from './commands/token.js'
 import { UsageError } from './commands/usage-error.js'
 import { ConfigError } from './config.js'
 import { StoreError } from './domain/errors.js'
@@ -30,15 +23,19 @@ Settings are environment variables; \`slotlock config\` names them all.
 
 type Command = (env: NodeJS.ProcessEnv, args: string[]) => Promise<void> | void
 
+/** Each loads what it needs: a start of the service has no use for the doctor, nor a token for a web server. */
 const commands: Record<string, Command> = {
-  serve,
-  token,
-  revoke,
-  migrate,
-  config: printSettings,
-  doctor,
+  serve: async (...given) => (await import('./commands/serve.js')).serve(...given),
+  token: async (...given) => (await import('./commands/token.js')).token(...given),
+  revoke: async (...given) => (await import('./commands/revoke.js')).revoke(...given),
+  migrate: async (...given) => (await import('./commands/migrate.js')).migrate(...given),
+  config: async (...given) => (await import('./commands/config.js')).printSettings(...given),
+  doctor: async (...given) => (await import('./commands/doctor.js')).doctor(...given),
   help: () => void process.stdout.write(usage),
-  version: async () => void process.stdout.write(`${await packageVersion()}\n`)
+  version: async () => {
+    const { packageVersion } = await import('./app.js')
+    process.stdout.write(`${await packageVersion()}\n`)
+  }
 }
 const aliases: Record<string, string> = {
   '--help': 'help',

@@ -60,12 +60,14 @@ export interface FastLane {
 
   /**
    * Fills a calendar from the database: `read` is called after the fill was announced, so that what settles meanwhile
-   * is not overwritten, and the generation marker is set only if nobody else began a fill later.
+   * is not overwritten, and again while it says that there is `more`. The generation marker is set only if nobody else
+   * began a fill later. `yielding`: if another instance is filling it at this moment, it is left to it, and `read` is not called.
    */
   hydrate(
     calendar: CalendarId,
-    read: () => Promise<{ rows: SlotRow[]; nowMs: number }>
-  ): Promise<{ filled: number }>
+    read: () => Promise<{ rows: SlotRow[]; nowMs: number; more?: boolean }>,
+    how?: { yielding: boolean }
+  ): Promise<{ filled: number; underway?: true }>
 
   /** Events of these come to the listener from now on. Reference counting is the caller's. */
   subscribeCalendar(calendar: CalendarId): void

@@ -78,8 +78,11 @@ export interface LockStore {
    */
   sweep(locksMax: number): Promise<{ ended: LockRecord[]; rows: SlotRow[]; nextExpiryAt: number | undefined }>
 
-  /** All rows whose slot starts in [fromMs, toMs), free ones included for their version, the earliest first. At most `rowsPerReadingMax`. */
-  readRange(calendar: CalendarId, fromMs: number, toMs: number): Promise<SlotRow[]>
+  /**
+   * All rows whose slot starts in [fromMs, toMs), free ones included for their version, the earliest first. At most `rowsMax`,
+   * and that is `rowsPerReadingMax` at most, which it is if not given.
+   */
+  readRange(calendar: CalendarId, fromMs: number, toMs: number, rowsMax?: number): Promise<SlotRow[]>
 
   /** The rows of these slots; a slot without a row is left out. */
   readSlots(calendar: CalendarId, slots: readonly SlotId[]): Promise<SlotRow[]>

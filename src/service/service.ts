@@ -202,6 +202,7 @@ export function createService(parts: ServiceParts): Service {
       resyncs: resync.filled,
       resyncsFailed: resync.failed,
       resyncsDropped: resync.dropped,
+      resyncsLeftToOthers: resync.leftToOthers,
       databaseClockStepsBack: tail?.steppedBack ?? 0,
       expiryWarnings: warnings.warned,
       revocationReadingsFailed: revocations.failed,

@@ -211,10 +211,14 @@ t.test('slots_settle LATE: writes nothing and tells nothing', async t => {
   t.equal(await redis.get(nine), null)
 })
 
-const begin = (nonce: string, deadline_ms = early) =>
-  scripts.hydrateBegin.run(redis, { generation_key }, { nonce, fill_ms: 10_000, deadline_ms })
+const begin = (nonce: string, deadline_ms = early, alive_ms = 0) =>
+  scripts.hydrateBegin.run(redis, { generation_key }, { nonce, fill_ms: 10_000, alive_ms, deadline_ms })
 const put = (nonce: string, row: string, deadline_ms = early) =>
-  scripts.hydratePut.run(redis, { generation_key, slot_keys: [nine] }, { nonce, deadline_ms, rows: [row] })
+  scripts.hydratePut.run(
+    redis,
+    { generation_key, slot_keys: [nine] },
+    { nonce, fill_ms: 10_000, deadline_ms, rows: [row] }
+  )
 const end = (nonce: string) =>
   scripts.hydrateEnd.run(redis, { generation_key }, { nonce, generation_ms: 60_000 })
 
@@ -225,6 +229,22 @@ t.test('hydrate_begin BEGUN, LATE', async t => {
   await twice(t, () => begin('two', past), { status: 'LATE' })
   t.equal(await redis.get(generation_key), 'H:one')
 })
+
+t.test(
+  'hydrate_begin UNDERWAY: a fill that shows signs of life is left alone, one that shows none is not',
+  async t => {
+    await begin('one')
+    await twice(t, () => begin('two', early, 2_000), { status: 'UNDERWAY' })
+    await twice(t, () => begin('one', early, 2_000), { status: 'BEGUN' }, { status: 'BEGUN' })
+    await redis.pexpire(generation_key, 7_000)
+    await put('one', '600000 6:locked:lock')
+    t.strictSame(await begin('two', early, 2_000), { status: 'UNDERWAY' }, 'a row is a sign of life')
+    await redis.pexpire(generation_key, 7_000)
+    t.strictSame(await begin('two', early, 2_000), { status: 'BEGUN' })
+    await end('two')
+    t.strictSame(await begin('three', early, 2_000), { status: 'BEGUN' }, 'one that has ended is no fill')
+  }
+)
 
 t.test('hydrate_put PUT: rows that are newer than what is there, without telling anybody', async t => {
   await begin('one')

@@ -123,12 +123,17 @@ export class MemoryLane implements FastLane {
 
   async hydrate(
     calendar: CalendarId,
-    read: () => Promise<{ rows: SlotRow[]; nowMs: number }>
+    read: () => Promise<{ rows: SlotRow[]; nowMs: number; more?: boolean }>
   ): Promise<{ filled: number }> {
     await this.#call()
-    const { rows } = await read()
+    let filled = 0
+    for (let more = true; more; ) {
+      const reading = await read()
+      filled += reading.rows.length
+      more = reading.more === true
+    }
     this.hydrated.push(calendar)
-    return { filled: rows.length }
+    return { filled }
   }
 
   /** One Redis' worth of them: give several lanes the same map. */

@@ -1,11 +1,11 @@
 import type { Clock } from '../../domain/clock.js'
 import { StoreError } from '../../domain/errors.js'
-import type { CalendarId } from '../../domain/ids.js'
-import type { LockStore } from '../../domain/lock-store.js'
+import type { CalendarId, LockId } from '../../domain/ids.js'
+import { type LockStore, rowsPerReadingMax } from '../../domain/lock-store.js'
 import type { SlotRow } from '../../domain/slot.js'
 import type { FastPath } from '../lane/fast-path.js'
 import type { LiveFeed } from '../live/feed.js'
-import { readWholeCalendar } from '../reading/whole-calendar.js'
+import { readAllRows, readingsOf, wholeRange } from '../reading/whole-calendar.js'
 import { realTimers, type Timers } from '../tools/timers.js'
 
 /** Calendars being filled at once: the database has requests to answer meanwhile. */
@@ -14,6 +14,9 @@ const calendarsUnderwayMax = 2
 const calendarsWaitingMax = 10_000
 /** A calendar that was filled is not filled again sooner, however many requests say that it is empty. */
 const againAfterMs = 250
+
+/** Who locks meanwhile waits behind each reading: in this process while its rows are taken apart, and in Redis. */
+const rowsPerReading = 500
 
 /** What changed longer ago the tail has told, also while Redis was out. */
 const tellWithinMs = 10_000
@@ -30,6 +33,9 @@ export interface ResyncLog {
 /**
  * Fills Redis from the database, calendar by calendar, while requests go on. Never the other way round: what Redis
  * has is a copy, and while it is half filled each gap costs one reading of the rows and no wrong answer.
+ *
+ * A calendar that another instance is filling at this moment is left to it: all of them miss it at once when Redis was
+ * emptied, and the last one to begin would make the work of the others worthless.
  *
  * Asked by whoever met an empty calendar, and for every watched one when Redis came back or this instance had not
  * heard it for a while: then what changed in the last seconds is compared with what the screens were told, and what
@@ -48,6 +54,7 @@ export class Resync {
   readonly #filledAt = new Map<CalendarId, number>()
   #stopped = false
   filled = 0
+  leftToOthers = 0
   failed = 0
   dropped = 0
 
@@ -130,23 +137,13 @@ export class Resync {
 
   async #fill(calendar: CalendarId): Promise<void> {
     const startedAt = this.#clock.monotonic()
-    let read: SlotRow[] | undefined
-    let databaseError: StoreError | undefined
+    const copy = new Copy(this.#store, calendar)
     const answer = await this.#fastPath.attempt(async lane => {
       try {
-        return await lane.hydrate(calendar, async () => {
-          try {
-            const nowMs = this.#store.nowMs()
-            read = await readWholeCalendar(this.#store, calendar)
-            return { rows: read, nowMs }
-          } catch (error) {
-            if (error instanceof StoreError) databaseError = error
-            throw error
-          }
-        })
+        return await lane.hydrate(calendar, () => copy.next(), { yielding: true })
       } catch (error) {
         // A database that is out is no reason to think ill of Redis.
-        if (databaseError === undefined) throw error
+        if (copy.databaseError === undefined) throw error
         return undefined
       }
     })
@@ -154,36 +151,40 @@ export class Resync {
     const ms = Math.round(this.#clock.monotonic() - startedAt)
     if (answer === undefined) {
       this.failed += 1
-      this.#log.warn({ calendar, ms, err: databaseError }, `calendar ${calendar} was not synced`)
+      this.#log.warn({ calendar, ms, err: copy.databaseError }, `calendar ${calendar} was not synced`)
+    } else if (answer.underway) {
+      this.#remember(calendar)
+      this.leftToOthers += 1
     } else {
       this.#remember(calendar)
       this.filled += 1
-      const locks = new Set(read?.filter(row => row.state === 'locked').map(row => row.token)).size
+      const locks = copy.locks.size
       this.#log.info(
         { calendar, locks, rows: answer.filled, ms },
         `synced ${locks} locks of calendar ${calendar} in ${ms} ms`
       )
     }
-    await this.#tellWatchers(calendar, read, databaseError)
+    if (copy.databaseError === undefined) await this.#tellWatchers(calendar, copy)
   }
 
   /** Screens are told even if Redis could not be filled. */
-  async #tellWatchers(
-    calendar: CalendarId,
-    read: SlotRow[] | undefined,
-    databaseError: StoreError | undefined
-  ): Promise<void> {
-    if (databaseError !== undefined || !this.#feed.isWatched(calendar)) return
+  async #tellWatchers(calendar: CalendarId, copy: Copy): Promise<void> {
+    if (!this.#feed.isWatched(calendar)) return
     try {
-      const rows = read ?? (await readWholeCalendar(this.#store, calendar))
-      if (this.#stopped) return
-      // a version is the time of its change in microseconds, or later
-      const sinceVer = (this.#store.nowMs() - tellWithinMs) * 1_000
-      this.#feed.absorb({ rows: rows.filter(row => row.ver >= sinceVer), locks: [], selections: [] })
+      const rows = copy.complete ? copy.lately : await this.#changedLately(calendar)
+      if (!this.#stopped) this.#feed.absorb({ rows, locks: [], selections: [] })
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.#log.warn({ calendar, err: error }, `calendar ${calendar} could not be read again`)
     }
+  }
+
+  async #changedLately(calendar: CalendarId): Promise<SlotRow[]> {
+    const nowMs = this.#store.nowMs()
+    const range = wholeRange(nowMs)
+    const { rows } = await this.#store.readCalendarChanges(calendar, nowMs - tellWithinMs, ...range)
+    // a busier one than a reading holds
+    return rows.length < rowsPerReadingMax ? rows : readAllRows(this.#store, calendar, ...range)
   }
 
   #remember(calendar: CalendarId): void {
@@ -194,6 +195,43 @@ export class Resync {
     for (const [other, at] of this.#filledAt) {
       if (now - at < againAfterMs) return
       this.#filledAt.delete(other)
+    }
+  }
+}
+
+/** One calendar on its way from the database to Redis. Its rows are not kept: a hundred thousand are a pause for the collector. */
+class Copy {
+  /** Live, or on their way out. */
+  readonly locks = new Set<LockId | null>()
+  /** What the screens may not have been told. */
+  readonly lately: SlotRow[] = []
+  complete = false
+  databaseError: StoreError | undefined
+  readonly #store: LockStore
+  readonly #readings: AsyncGenerator<SlotRow[]>
+  readonly #sinceVer: number
+
+  constructor(store: LockStore, calendar: CalendarId) {
+    this.#store = store
+    const nowMs = store.nowMs()
+    this.#readings = readingsOf(store, calendar, wholeRange(nowMs), rowsPerReading)
+    // a version is the time of its change in microseconds, or later
+    this.#sinceVer = (nowMs - tellWithinMs) * 1_000
+  }
+
+  async next(): Promise<{ rows: SlotRow[]; nowMs: number; more: boolean }> {
+    const nowMs = this.#store.nowMs()
+    try {
+      const { value: rows = [], done } = await this.#readings.next()
+      for (const row of rows) {
+        if (row.state === 'locked') this.locks.add(row.token)
+        if (row.ver >= this.#sinceVer) this.lately.push(row)
+      }
+      this.complete = done === true
+      return { rows, nowMs, more: !this.complete }
+    } catch (error) {
+      if (error instanceof StoreError) this.databaseError = error
+      throw error
     }
   }
 }

@@ -6,6 +6,7 @@ import type { CalendarId, LockId, SessionId, SlotId, ViewerTag } from '../../dom
 import type { LockRecord } from '../../domain/lock.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
 import type { RedisAddress } from './address.js'
+import { fillCalendar } from './calendar-fill.js'
 import { commandClient, subscriberClient } from './connections.js'
 import { newCounters, type RedisCounters } from './counters.js'
 import { encodeEvent } from './events.js'
@@ -230,54 +231,21 @@ export class RedisFastLane implements FastLane {
     })
   }
 
-  async hydrate(
-    calendar: CalendarId,
-    read: () => Promise<{ rows: SlotRow[]; nowMs: number }>
-  ): Promise<{ filled: number }> {
-    const nonce = this.#nonce()
-    const generation_key = this.#keys.generation(calendar)
-    const begun = await this.#call('hydrate', async () =>
-      scripts.hydrateBegin.run(
-        this.#redis,
-        { generation_key },
-        { nonce, fill_ms: markTimes.fillMs, deadline_ms: await this.#redisClock.deadlineMs(lateMs) }
-      )
+  hydrate(...[calendar, read, how]: Parameters<FastLane['hydrate']>): ReturnType<FastLane['hydrate']> {
+    return fillCalendar(
+      {
+        redis: this.#redis,
+        keys: this.#keys,
+        counters: this.counters,
+        nonce: this.#nonce(),
+        deadlineMs: () => this.#redisClock.deadlineMs(lateMs),
+        call: work => this.#call('hydrate', work),
+        late: () => this.#late('hydrate')
+      },
+      calendar,
+      read,
+      how
     )
-    if (begun.status === 'LATE') throw this.#late('hydrate')
-
-    const { rows, nowMs } = await read()
-    let filled = 0
-    for (const some of chunks(rows)) {
-      const reply = await this.#call('hydrate', async () =>
-        scripts.hydratePut.run(
-          this.#redis,
-          { generation_key, slot_keys: some.map(row => this.#keys.slot(calendar, row.slot)) },
-          {
-            nonce,
-            deadline_ms: await this.#redisClock.deadlineMs(lateMs),
-            rows: some.map(row => markOf(row, nowMs))
-          }
-        )
-      )
-      if (reply.status === 'LATE') throw this.#late('hydrate')
-      if (reply.status === 'OVERTAKEN') {
-        this.counters.fillsOvertaken++
-        return { filled }
-      }
-      filled += reply.written
-      this.counters.marksWritten += reply.written
-    }
-
-    const ended = await this.#call('hydrate', () =>
-      scripts.hydrateEnd.run(
-        this.#redis,
-        { generation_key },
-        { nonce, generation_ms: markTimes.generationMs }
-      )
-    )
-    if (ended.status === 'READY') this.counters.fills++
-    else this.counters.fillsOvertaken++
-    return { filled }
   }
 
   async addCounts(additions: readonly CountAddition[]): Promise<{ total: number; leftMs: number }[]> {

@@ -13,8 +13,10 @@ export const markTimes = {
   settledMs: 86_400_000,
   /** A calendar counts as filled for so long. */
   generationMs: 43_200_000,
-  /** A fill has so long from its announcement to its end. */
-  fillMs: 10_000
+  /** A fill has so long from each sign of life to the next, or to its end. */
+  fillMs: 10_000,
+  /** Another's fill that showed one within this is left alone. It puts rows several times a second. */
+  fillAliveMs: 2_000
 } as const
 
 /** One row as the scripts take it: `<ttl_ms> <ver>:<state>:<lock>`. See lua/lib/mark.lua for what a mark means. */

@@ -47,13 +47,13 @@ export const slotsSettle = defineScript('slots_settle', {
 
 export const hydrateBegin = defineScript('hydrate_begin', {
   keys: ['generation_key'],
-  args: ['nonce', 'fill_ms', 'deadline_ms'],
-  reply: { BEGUN: only('BEGUN'), LATE: only('LATE') }
+  args: ['nonce', 'fill_ms', 'alive_ms', 'deadline_ms'],
+  reply: { BEGUN: only('BEGUN'), UNDERWAY: only('UNDERWAY'), LATE: only('LATE') }
 })
 
 export const hydratePut = defineScript('hydrate_put', {
   keys: ['generation_key', '...slot_keys'],
-  args: ['nonce', 'deadline_ms', '...rows'],
+  args: ['nonce', 'fill_ms', 'deadline_ms', '...rows'],
   reply: {
     PUT: ([written]) => ({ status: 'PUT' as const, written: integer(written) }),
     OVERTAKEN: only('OVERTAKEN'),

@@ -120,11 +120,14 @@ const insertLocksText = (dialect: Dialect): string => `
       WHERE slots.calendar = x.c AND slots.slot = x.s AND NOT (${takeable('x.i')}))
     AND NOT EXISTS (SELECT 1 FROM locks known WHERE known.id = x.i)`
 
-/** STRAIGHT_JOIN: the slots are taken in the order of `x`, whatever the optimizer thinks of it. */
+/**
+ * STRAIGHT_JOIN: the slots are taken in the order of `x`, whatever the optimizer thinks of it. With WHERE, so that no parser takes
+ * the ON of what follows for its own.
+ */
 const takeSlotsText = (dialect: Dialect): string => `
   INSERT INTO slots (calendar, slot, start_ms, state, owner, token, ver, expires_ms, updated_ms)
   SELECT l.calendar, l.slots, x.b, 'locked', l.owner, l.id, :ver, l.expires_ms, :now
-  FROM (:table) x STRAIGHT_JOIN locks l ON l.id = x.i AND l.change_id = :change
+  FROM (:table) x STRAIGHT_JOIN locks l WHERE l.id = x.i AND l.change_id = :change
   ${dialect.upsert('calendar, slot')}
     token = CASE WHEN ${takeable(dialect.incoming('token'))} THEN ${dialect.incoming('token')} ELSE NULL END,
     state = ${dialect.incoming('state')}, owner = ${dialect.incoming('owner')}, ver = ${dialect.incoming('ver')},

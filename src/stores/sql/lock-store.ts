@@ -127,8 +127,8 @@ export class SqlLockStore implements LockStore, RevocationStore {
     return sweep(this.#context, locksMax)
   }
 
-  readRange(calendar: CalendarId, fromMs: number, toMs: number): Promise<SlotRow[]> {
-    return reads.readRange(this.#context, calendar, fromMs, toMs)
+  readRange(calendar: CalendarId, fromMs: number, toMs: number, rowsMax?: number): Promise<SlotRow[]> {
+    return reads.readRange(this.#context, calendar, fromMs, toMs, rowsMax)
   }
 
   readSlots(calendar: CalendarId, slots: readonly SlotId[]): Promise<SlotRow[]> {

@@ -16,13 +16,14 @@ export async function readRange(
   context: StoreContext,
   calendar: CalendarId,
   fromMs: number,
-  toMs: number
+  toMs: number,
+  rowsMax = rowsPerReadingMax
 ): Promise<SlotRow[]> {
   const [rows] = await context.db.read([
     {
       text: `SELECT ${slotColumns} FROM slots WHERE calendar = :calendar AND start_ms >= :from AND start_ms < :to
-        ORDER BY start_ms, slot LIMIT ${rowsPerReadingMax}`,
-      values: { calendar, from: fromMs, to: toMs }
+        ORDER BY start_ms, slot LIMIT :most`,
+      values: { calendar, from: fromMs, to: toMs, most: Math.min(rowsMax, rowsPerReadingMax) }
     }
   ])
   return rows!.map(toSlotRow)

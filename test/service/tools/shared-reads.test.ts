@@ -3,7 +3,7 @@ import { StoreUnavailable } from '../../../src/domain/errors.js'
 import { type ResourceId, slotIdOf } from '../../../src/domain/ids.js'
 import { rowsPerReadingMax } from '../../../src/domain/lock-store.js'
 import type { SlotRow } from '../../../src/domain/slot.js'
-import { readAllRows } from '../../../src/service/reading/whole-calendar.js'
+import { readAllRows, readingsOf } from '../../../src/service/reading/whole-calendar.js'
 import { SharedReads } from '../../../src/service/tools/shared-reads.js'
 import { demo, rowOf } from '../live-fixture.js'
 
@@ -71,15 +71,28 @@ t.test('a range with more rows than one reading holds is read in parts, whole', 
   })
   let readings = 0
   const store = {
-    async readRange(_calendar: string, fromMs: number, toMs: number): Promise<SlotRow[]> {
+    async readRange(
+      _calendar: string,
+      fromMs: number,
+      toMs: number,
+      most = rowsPerReadingMax
+    ): Promise<SlotRow[]> {
       readings += 1
-      return rows.filter(row => row.atMs >= fromMs && row.atMs < toMs).slice(0, rowsPerReadingMax)
+      return rows.filter(row => row.atMs >= fromMs && row.atMs < toMs).slice(0, most)
     }
   }
   const all = await readAllRows(store, demo, 0, Date.parse('9999-12-31T23:59Z'))
   t.equal(new Set(all.map(row => row.slot)).size, 50_000, 'none is missing')
   t.equal(all.length, 50_000, 'and none is there twice')
   t.equal(readings, Math.ceil(50_000 / (rowsPerReadingMax - 3)), 'no reading is done twice')
+  // two rows would never get past a minute of three
+  const short: SlotRow[] = []
+  for await (const some of readingsOf(store, demo, [0, day + 100 * 60_000], 2)) short.push(...some)
+  t.strictSame(
+    short.map(row => row.slot),
+    rows.slice(0, 300).map(row => row.slot),
+    'short readings become longer where they have to'
+  )
   t.ok(
     (await store.readRange(demo, 0, Number.MAX_SAFE_INTEGER)).length < 50_000,
     'one reading would miss some'

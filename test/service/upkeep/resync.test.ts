@@ -125,6 +125,51 @@ t.test('a calendar that is filled again goes to no screen a second time', async 
   t.equal(there.screen.size, 1, 'what changed just now may have been missed')
 })
 
+t.test(
+  'a calendar that another instance is filling is left to it, and the screens here are told all the same',
+  async t => {
+    const server = await RedisServer.start(t)
+    const path = sharedDatabase(t)
+    const here = await real(t, server.url, path)
+    const there = await real(t, server.url, path)
+    await grant(here, 'a', [0])
+    there.feed.watch(demo)
+    let end = (): void => {}
+    const others = new Promise<void>(resolve => {
+      end = resolve
+    })
+    let begun = false
+    const fill = here.lane.hydrate(demo, async () => {
+      begun = true
+      await others
+      return { rows: await here.store.readRange(demo, 0, 1e15), nowMs: here.store.nowMs() }
+    })
+    await until('it has begun', () => begun)
+    there.resync.heardAgain()
+    await there.resync.idle()
+    t.match(there.resync, { filled: 0, leftToOthers: 1, failed: 0 })
+    t.equal(there.screen.get(slot(0))?.state, 'locked')
+    end()
+    await fill
+    t.match(here.lane.counters, { fills: 1, fillsOvertaken: 0 })
+    t.equal(await reserve(there.lane, 0), 'TAKEN')
+  }
+)
+
+t.test('a long calendar is filled reading by reading, and none of its rows is left out', async t => {
+  const server = await RedisServer.start(t)
+  const here = await real(t, server.url, sharedDatabase(t))
+  for (let from = 0; from < 1_300; from += 100) {
+    const slots = Array.from({ length: 100 }, (_, n) => slot(from + n))
+    await here.store.setBlocked({ calendar: demo, slots, blocked: true })
+  }
+  here.resync.request(demo)
+  await here.resync.idle()
+  const marks = await server.client().keys('*:lock:*')
+  t.equal(marks.length, 1_300)
+  t.match(here.lines, [{ fields: { rows: 1_300, locks: 0 } }])
+})
+
 for (const repaired of [true, false]) {
   t.test(
     repaired
