@@ -7,6 +7,7 @@ import { revoke } from './commands/revoke.js'
 import { serve } from './commands/serve.js'
 import { token } from './commands/token.js'
 import { UsageError } from './commands/usage-error.js'
+import { webhooks } from './commands/webhooks.js'
 import { ConfigError } from './config.js'
 import { StoreError } from './domain/errors.js'
 
@@ -24,6 +25,12 @@ const usage = `slotlock locks appointment slots.
   slotlock doctor [--json]               try out the stores that the settings name, and say what to do about
                   [--url URL]            what is found; also the instance at URL. Exits 0: well, 3: warnings,
                                          1: it does not work
+  slotlock webhooks [--json]             what the host was not told yet, and what was given up, with the reason;
+                                         exits 3 if something was
+  slotlock webhooks replay               send again: what was given up, one event, or all since a time
+                    --dead | --id ID | --since TIME  [--endpoint N]
+  slotlock webhooks discard --dead       forget what was given up  [--endpoint N]
+  slotlock webhooks test [--endpoint N]  send a signed webhook.test; exits 1 if an endpoint does not take it
 
 Settings are environment variables; \`slotlock config\` names them all.
 `
@@ -37,6 +44,7 @@ const commands: Record<string, Command> = {
   migrate,
   config: printSettings,
   doctor,
+  webhooks,
   help: () => void process.stdout.write(usage),
   version: async () => void process.stdout.write(`${await packageVersion()}\n`)
 }
