@@ -111,7 +111,6 @@ t.test('the host is told, and whoever runs the service can see and mend what it 
       const id = receiver.taken('lock.held').find(({ body }) => body.data.lock === lock.id)!.id
       t.match(await command('replay', '--id', id, '--endpoint', '1'), { code: 0, stdout: /^1 webhooks/ })
       await until('it is told again', () => receiver.taken().filter(one => one.id === id).length === 2)
-      t.match((await command('replay', '--since', '1h')).stdout, /^4 webhooks/)
       await until('all is well', async () => {
         const codes = (await health()).findings.map(({ code }) => code)
         return !codes.some(code => code.startsWith('webhooks-'))
@@ -135,6 +134,5 @@ t.test('the host is told, and whoever runs the service can see and mend what it 
       t.type(failure, UsageError, args.join(' '))
       t.match(String(failure), message)
     }
-    t.match(await command('replay', '--id', '999999'), { code: 1, stderr: /no event 999999/ })
   })
 })
