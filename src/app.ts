@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { countRedis, countService, countSql, showLevels, storeObserver } from './app-metrics.js'
+import { openWebhooks } from './app-webhooks.js'
 import { type Config, ConfigError } from './config.js'
 import { demoCalendar } from './domain/calendar-definition.js'
 import type { Clock, Random } from './domain/clock.js'
@@ -119,6 +120,19 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const giveBack = config.mode === 'embedded' ? claimFolder(config.data) : undefined
   const store = await openStore(config, around, sqlStats, observed('sql'))
   const demo = config.mode === 'embedded' && (await createDemoCalendar(store))
+  const webhooks = await openWebhooks(config, around, {
+    store,
+    stats: sqlStats,
+    observe: observed('sql'),
+    metrics,
+    version
+  }).catch(async (error: unknown) => {
+    // what is open would keep the process from ending
+    await store.close()
+    metrics.close()
+    giveBack?.()
+    throw error
+  })
   const redisAddress = redisAddressOf(config)
   const fastLane = redisAddress === undefined ? undefined : await import('./stores/redis/fast-lane.js')
 
@@ -219,7 +233,12 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     logger: log,
     storeNowMs: () => store.nowMs(),
     sharing: service.sharedCounts,
-    findings: () => [...inspections.all(), ...limitFindings(), ...(host?.findings() ?? [])]
+    findings: () => [
+      ...inspections.all(),
+      ...limitFindings(),
+      ...(host?.findings() ?? []),
+      ...(webhooks?.findings() ?? [])
+    ]
   })
 
   return {
@@ -229,6 +248,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       await service.prepare()
       service.start()
       host?.keys.start()
+      webhooks?.start()
       void inspections.inspect('database', () => store.inspect())
       const url = await http.listen({ host: config.host, port: config.port })
       log.info(
@@ -250,6 +270,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       await http.close()
       await service.stop()
       await host?.keys.stop()
+      await webhooks?.stop()
       await service.lane?.close()
       await store.close()
       metrics.close()

@@ -17,6 +17,12 @@ const usage = `slotlock locks appointment slots.
   slotlock doctor [--json]               try out the stores that the settings name, and say what to do about
                   [--url URL]            what is found; also the instance at URL. Exits 0: well, 3: warnings,
                                          1: it does not work
+  slotlock webhooks [--json]             what the host was not told yet, and what was given up, with the reason;
+                                         exits 3 if something was
+  slotlock webhooks replay               send again: what was given up, one event, or all since a time
+                    --dead | --id ID | --since TIME  [--endpoint N]
+  slotlock webhooks discard --dead       forget what was given up  [--endpoint N]
+  slotlock webhooks test [--endpoint N]  send a signed webhook.test; exits 1 if an endpoint does not take it
 
 Settings are environment variables; \`slotlock config\` names them all.
 `
@@ -31,6 +37,7 @@ const commands: Record<string, Command> = {
   migrate: async (...given) => (await import('./commands/migrate.js')).migrate(...given),
   config: async (...given) => (await import('./commands/config.js')).printSettings(...given),
   doctor: async (...given) => (await import('./commands/doctor.js')).doctor(...given),
+  webhooks: async (...given) => (await import('./commands/webhooks.js')).webhooks(...given),
   help: () => void process.stdout.write(usage),
   version: async () => {
     const { packageVersion } = await import('./app.js')

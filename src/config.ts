@@ -114,6 +114,13 @@ function configOf(values: Values): Config {
       lockedSlotsPerSessionMax: values.LOCKED_SLOTS_PER_SESSION_MAX
     }),
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,
+    webhooks: Object.freeze({
+      urls: Object.freeze(values.WEBHOOK_URL),
+      secrets: Object.freeze(values.WEBHOOK_SECRET),
+      types: Object.freeze(values.WEBHOOK_EVENTS),
+      timeoutMs: values.WEBHOOK_TIMEOUT_MS,
+      retryMs: values.WEBHOOK_RETRY_MS
+    }),
     sessionsPerMinuteMax: values.RATE_SESSIONS_PER_MINUTE_MAX,
     requestsPerMinuteMax: values.RATE_REQUESTS_PER_MINUTE_MAX,
     messagesPerSecondMax: values.RATE_MESSAGES_PER_SECOND_MAX,

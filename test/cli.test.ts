@@ -23,7 +23,7 @@ t.test('whoever does not know the words is told them', async t => {
     const { code, stdout, stderr } = await runCli(args)
     t.equal(code, 0)
     t.equal(stderr, '')
-    for (const word of ['serve', 'token', 'revoke', 'migrate', 'config', 'doctor'])
+    for (const word of ['serve', 'token', 'revoke', 'migrate', 'config', 'doctor', 'webhooks'])
       t.match(stdout, `slotlock ${word}`)
   }
   const wrong: [args: string[], message: string][] = [

@@ -10,6 +10,7 @@ const layers: Record<string, readonly string[]> = {
   stores: ['domain'],
   service: ['domain', 'protocol'],
   transport: ['domain', 'protocol', 'service'],
+  webhooks: ['domain', 'protocol', 'service'],
   browser: ['protocol']
 }
 

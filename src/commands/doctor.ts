@@ -4,6 +4,7 @@ import { examineRedis } from '../doctor/redis.js'
 import { type Examined, exitCodeOf, reportOf, textOf } from '../doctor/report.js'
 import { examineService } from '../doctor/service.js'
 import { examineSettings } from '../doctor/settings.js'
+import { examineWebhooks } from '../doctor/webhooks.js'
 import { redisAddressOf } from '../store-addresses.js'
 import { options } from './arguments.js'
 import { UsageError } from './usage-error.js'
@@ -31,6 +32,8 @@ export async function doctor(env: NodeJS.ProcessEnv, args: string[]): Promise<vo
       )
     }
     areas.push(await examineDatabase(config, systemClock, Math.random))
+    const webhooks = await examineWebhooks(config, version, systemClock)
+    if (webhooks !== undefined) areas.push(webhooks)
   }
   if (url !== undefined) areas.push(await examineService(url, version))
   const report = reportOf(version, config?.mode ?? 'wrong settings', areas)

@@ -8,10 +8,10 @@ import { SiteKeys } from '../service/callers/site-keys.js'
 import { Tokens } from '../service/callers/tokens.js'
 import { originList } from '../settings/kinds.js'
 import { options } from './arguments.js'
+import { parseDuration } from './times.js'
 import { UsageError } from './usage-error.js'
 
 const roles: readonly (Role | 'site')[] = ['visitor', 'staff', 'host', 'admin', 'site']
-const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** Prints a token and nothing else, so that `$(slotlock token …)` is one. */
 export async function token(env: NodeJS.ProcessEnv, args: string[]): Promise<void> {
@@ -52,9 +52,8 @@ function originsOf(role: Role | 'site', given: readonly string[] = []): readonly
 }
 
 function parseTtl(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
-  const ttlMs = Number(count) * (units[unit ?? ''] ?? Number.NaN)
-  if (!(ttlMs > 0 && ttlMs <= tokenLifeMaxMs)) {
+  const ttlMs = parseDuration(text)
+  if (ttlMs === undefined || ttlMs > tokenLifeMaxMs) {
     throw new UsageError(`--ttl ${text} is no time: a number and s, m, h or d, at most 366d`)
   }
   return ttlMs

@@ -1,6 +1,6 @@
 import type { Finding, Severity } from '../domain/finding.js'
 
-export type Area = 'settings' | 'redis' | 'database' | 'service'
+export type Area = 'settings' | 'redis' | 'database' | 'webhooks' | 'service'
 
 /** What was looked at in one area, and what was found. */
 export interface Examined {

@@ -15,6 +15,7 @@ import {
   SlotStateSchema,
   StaffLockSchema
 } from './schemas.js'
+import { WebhookSchema } from './webhooks.js'
 
 /** JSON, as both documents are made of it. */
 export type Json = string | number | boolean | null | Json[] | { [member: string]: Json }
@@ -35,7 +36,8 @@ const named: Record<string, TSchema> = {
   Conflict: ConflictSchema,
   Error: ErrorSchema,
   Problem: ProblemSchema,
-  Session: SessionSchema
+  Session: SessionSchema,
+  Webhook: WebhookSchema
 }
 
 /** By their text, because a schema that was made optional is another object with the same content. */

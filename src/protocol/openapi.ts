@@ -1,6 +1,7 @@
 import { type ErrorCode, errorCodes } from './codes.js'
 import { componentSchemas, type Json, type JsonObject, membersOf, schemaJson } from './document-schemas.js'
 import { type OperationSpec, operations } from './operations.js'
+import { WebhookSchema, webhookSummaries, webhookTypes } from './webhooks.js'
 
 /**
  * The HTTP face as OpenAPI 3.1, made from the table that the routes are made from: it cannot say what the server does
@@ -25,6 +26,7 @@ export function openApiDocument(version: string): JsonObject {
     servers: [{ url: '/' }],
     tags: [...new Set((Object.values(operations) as OperationSpec[]).map(tagOf))].map(name => ({ name })),
     paths,
+    webhooks: webhooksJson(),
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
@@ -36,6 +38,35 @@ export function openApiDocument(version: string): JsonObject {
       }
     }
   }
+}
+
+/** What is sent to WEBHOOK_URL. */
+function webhooksJson(): JsonObject {
+  const header = (name: string, description: string): JsonObject => ({
+    name,
+    in: 'header',
+    required: true,
+    description,
+    schema: { type: 'string' }
+  })
+  const post: JsonObject = {
+    parameters: [
+      header('webhook-id', 'names the event; the same for every attempt, so that one sent twice is known'),
+      header('webhook-timestamp', 'of this attempt, epoch seconds'),
+      header('webhook-signature', 'v1 signatures of the Standard Webhooks specification, blanks between')
+    ],
+    requestBody: { required: true, content: { 'application/json': { schema: schemaJson(WebhookSchema) } } },
+    responses: {
+      '2XX': { description: 'Taken' },
+      '410': { description: 'Nothing more is wanted; everything else is tried again, for three days' }
+    }
+  }
+  return Object.fromEntries(
+    webhookTypes.map(type => [
+      type,
+      { post: { operationId: `webhook.${type}`, summary: webhookSummaries[type], security: [], ...post } }
+    ])
+  )
 }
 
 function tagOf(spec: OperationSpec): string {

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { isAbsolute } from 'node:path'
+import { deliveredKeptMs } from '../domain/webhook-store.js'
 import { weaknessOf } from './secret-strength.js'
 import type { PemFile } from './shape.js'
 import { hostOf } from './store-kinds.js'
@@ -39,7 +40,12 @@ export function contradictions(values: Partial<Values>): string[] {
         `the next. Make one with: node -p "crypto.randomBytes(32).toString('base64url')"`
     )
   }
-  problems.push(...hostTokenProblems(values), ...tlsProblems(values), ...productionProblems(values))
+  problems.push(
+    ...hostTokenProblems(values),
+    ...tlsProblems(values),
+    ...webhookProblems(values),
+    ...productionProblems(values)
+  )
   return problems
 }
 
@@ -103,6 +109,35 @@ function tlsProblems(values: Partial<Values>): string[] {
 
 const belongTogether = (cert: PemFile, key: PemFile): boolean =>
   new X509Certificate(cert.pem).checkPrivateKey(createPrivateKey(key.pem))
+
+/** Events are rows of the audit trail: one that is deleted before its last attempt could not be sent any more. */
+const webhookRetentionDaysMin = Math.ceil(deliveredKeptMs / 86_400_000)
+
+function webhookProblems(values: Partial<Values>): string[] {
+  const { WEBHOOK_URL: urls, WEBHOOK_SECRET: secrets, AUDIT_RETENTION_DAYS: days } = values
+  const problems: string[] = []
+  if (urls !== undefined && urls.length > 0) {
+    if (secrets !== undefined && secrets.length === 0) {
+      problems.push(
+        'WEBHOOK_URL is set and WEBHOOK_SECRET is not: the host could not tell a webhook from what somebody else sends. Make ' +
+          `one with: node -p "'whsec_' + crypto.randomBytes(32).toString('base64')"`
+      )
+    }
+    if (days !== undefined && days < webhookRetentionDaysMin) {
+      problems.push(
+        `AUDIT_RETENTION_DAYS is ${days}: with WEBHOOK_URL at least ${webhookRetentionDaysMin} are needed, because a webhook ` +
+          'that fails is tried for three days, from the audit trail'
+      )
+    }
+  }
+  if (urls !== undefined && urls.length === 0) {
+    for (const name of ['WEBHOOK_SECRET', 'WEBHOOK_EVENTS'] as const) {
+      if (name in values && !isUnset(values[name]))
+        problems.push(`${name} is set and WEBHOOK_URL is not: nobody would be told of anything`)
+    }
+  }
+  return problems
+}
 
 /** What is good enough to try slotlock and not to put it in front of the public. */
 function productionProblems(values: Partial<Values>): string[] {

@@ -15,7 +15,8 @@ export const ok = <T>(value: T): Parsed<T> => ({ status: 'OK', value })
 export const wrong = (problem: string): { status: 'WRONG'; problem: string } => ({ status: 'WRONG', problem })
 export const quoted = (text: string): string =>
   JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
-const itemsOf = (text: string): string[] => (text === '' ? [] : text.split(',').map(item => item.trim()))
+export const itemsOf = (text: string): string[] =>
+  text === '' ? [] : text.split(',').map(item => item.trim())
 
 /** Plain decimal digits: `1e3`, `0x10`, `+5`, `10s` and `1_000` are mistakes, however well they are meant. */
 export function wholeNumber(min: number, max: number): Kind<number> {

@@ -1,4 +1,5 @@
 import type { Limits } from '../domain/limits.js'
+import type { WebhookType } from '../protocol/webhooks.js'
 import type { LockLimitSettings } from '../transport/settings.js'
 import type { Environment, LogLevel, Permission } from './words.js'
 
@@ -38,6 +39,7 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly limits: Readonly<Limits>
   readonly auditRetentionDays: number
+  readonly webhooks: WebhookSettings
   /** Rate limits; 0 is off. */
   readonly sessionsPerMinuteMax: number
   readonly requestsPerMinuteMax: number
@@ -46,6 +48,18 @@ export interface Config {
   readonly lockLimits: Readonly<LockLimitSettings>
   readonly connectionsMax: number
   readonly shutdownGraceMs: number
+}
+
+/** Without `urls` nothing is told to anybody. */
+export interface WebhookSettings {
+  readonly urls: readonly string[]
+  /** All of them sign. `whsec_…`, as they stand in the setting. */
+  readonly secrets: readonly string[]
+  /** What the host wants to be told of; empty: everything. */
+  readonly types: readonly WebhookType[]
+  readonly timeoutMs: number
+  /** Before the second attempt; each wait after it is twice as long. */
+  readonly retryMs: number
 }
 
 /** The PEM files of one store's TLS: whom to believe, and who we are. */

@@ -5,6 +5,7 @@ import {
   requestIdTtlMs,
   selectionRowTtlMaxMs
 } from '../domain/limits.js'
+import { webhookTypes } from '../protocol/webhooks.js'
 import { jwksSource } from './host-kinds.js'
 import {
   addressList,
@@ -20,6 +21,7 @@ import {
 } from './kinds.js'
 import type { Config } from './shape.js'
 import { mysqlUrl, pemFile, redisUrl } from './store-kinds.js'
+import { webhookSecrets, webhookUrls } from './webhook-kinds.js'
 import { environments, logLevels, permissions, tlsModes } from './words.js'
 
 /**
@@ -253,6 +255,39 @@ export const settings = {
     'days that the audit trail is kept',
     c => c.auditRetentionDays
   ),
+  WEBHOOK_URL: setting(
+    webhookUrls,
+    '',
+    'where the host is told what happens; up to four, with commas between',
+    c => c.webhooks.urls,
+    'none'
+  ),
+  WEBHOOK_SECRET: setting(
+    webhookSecrets,
+    '',
+    'signs webhooks, whsec_ and base64; two with a comma between sign both',
+    c => c.webhooks.secrets,
+    'none'
+  ),
+  WEBHOOK_EVENTS: setting(
+    listOf(webhookTypes),
+    '',
+    'what the host is told of, with commas between',
+    c => c.webhooks.types,
+    'everything'
+  ),
+  WEBHOOK_TIMEOUT_MS: setting(
+    wholeNumber(100, 60_000),
+    15_000,
+    'how long an endpoint of a webhook may take to answer',
+    c => c.webhooks.timeoutMs
+  ),
+  WEBHOOK_RETRY_MS: setting(
+    wholeNumber(100, 600_000),
+    5_000,
+    'how long a webhook that failed waits; twice as long after each failure, an hour at most',
+    c => c.webhooks.retryMs
+  ),
   RATE_SESSIONS_PER_MINUTE_MAX: setting(
     wholeNumber(0, rateBound),
     3_000,
@@ -336,5 +371,7 @@ export const fileSettings: ReadonlySet<SettingName> = new Set([
   'REDIS_URL',
   'REDIS_SENTINEL_PASSWORD',
   'MYSQL_URL',
-  'SLOTLOCK_SECRET'
+  'SLOTLOCK_SECRET',
+  'WEBHOOK_URL',
+  'WEBHOOK_SECRET'
 ])

@@ -4,6 +4,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Seconds, from what Redis takes to what nobody waits for any more. */
 const durationBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+type Labels = Readonly<Record<string, string>>
+
 /** What the event loop's lag is said of: this one and the one before. */
 const defaultLagWindowMs = 10_000
 
@@ -136,6 +138,32 @@ export class Metrics {
       collect() {
         this.reset()
         this.inc(read())
+      }
+    })
+  }
+
+  /** For other layers: the same, once for each of these sets of labels, by its place among them. */
+  totals(name: string, help: string, labels: readonly Labels[], read: (index: number) => number): void {
+    new Counter({
+      name,
+      help,
+      labelNames: Object.keys(labels[0] ?? {}),
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const [index, own] of labels.entries()) this.inc({ ...own }, read(index))
+      }
+    })
+  }
+
+  gauges(name: string, help: string, labels: readonly Labels[], read: (index: number) => number): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: Object.keys(labels[0] ?? {}),
+      registers: [this.registry],
+      collect() {
+        for (const [index, own] of labels.entries()) this.set({ ...own }, read(index))
       }
     })
   }

@@ -4,6 +4,7 @@ import { parse } from 'yaml'
 import { errorCodes } from '../../src/protocol/codes.js'
 import { noLockLimits } from '../../src/transport/settings.js'
 import { setUps, startWorld } from '../helpers/set-ups.js'
+import { WebhookReceiver, webhookSecret } from '../helpers/webhook-receiver.js'
 import { Clinic, calendar } from './clinic.js'
 
 t.setTimeout(300_000)
@@ -68,10 +69,18 @@ const labelsOf = (base: string, page: string): Set<string> =>
 
 t.test('every metric and label of the dashboard and the alerts is shown by an instance', async t => {
   const redisAndSql = setUps.find(({ name }) => name === 'redis+sql')!
+  const receiver = await WebhookReceiver.start(t)
   const world = await startWorld(
     t,
     { ...redisAndSql, instances: 1 },
-    { settings: { SLOTS_PER_LOCK_MAX: '8', LOCKED_SLOTS_PER_ADDRESS_MAX: '8' } }
+    {
+      settings: {
+        SLOTS_PER_LOCK_MAX: '8',
+        LOCKED_SLOTS_PER_ADDRESS_MAX: '8',
+        WEBHOOK_URL: receiver.url,
+        WEBHOOK_SECRET: webhookSecret
+      }
+    }
   )
   const clinic = new Clinic(t, world)
   await clinic.open()

@@ -6,6 +6,7 @@ import type { Random } from '../../src/domain/clock.js'
 import type { SlotState } from '../../src/protocol/schemas.js'
 import type { Calendar } from './calendar.js'
 import type { Aftermath, Look } from './history.js'
+import { drained } from './host.js'
 import { look } from './looks.js'
 import { markKey } from './nemeses.js'
 import type { World } from './world.js'
@@ -22,6 +23,7 @@ const untold = 3
  * bound; and once more after a commit that nobody was told of, which nothing but the tail can find. Then Redis is made
  * to say the opposite of the truth about every other slot of the last days, and all of them are asked for: what is free
  * must be had, whatever Redis has of it, and what is booked must not.
+ * In the end the host, who takes what he is told from then on, has to have been told all of it.
  */
 export async function aftermath(parts: {
   world: World
@@ -33,12 +35,12 @@ export async function aftermath(parts: {
   const agreed = await agreement(parts)
   const days = calendar.days.slice(-daysProbed).flat()
   await commitUntold(world, calendar, days.slice(-untold))
-  const told = await agreement(parts)
+  const untoldAgreed = await agreement(parts)
   const problems = [
     ...agreed.problems,
-    ...told.problems.map(text => `after a commit that nobody was told of: ${text}`)
+    ...untoldAgreed.problems.map(text => `after a commit that nobody was told of: ${text}`)
   ]
-  let looks = agreed.looks + told.looks
+  let looks = agreed.looks + untoldAgreed.looks
   const rows = await look(world.mariadb.url())
   if (rows !== undefined) {
     await lie(world, calendar, rows, days)
@@ -46,9 +48,19 @@ export async function aftermath(parts: {
     problems.push(...probed)
     looks += days.length
   }
+  await world.host.recover()
+  const told = await drained(world.mariadb)
+  problems.push(...told.problems, ...world.host.forged.map(text => `a webhook was not signed: ${text}`))
   const last = await look(world.mariadb.url(), true)
   return {
-    aftermath: { kind: 'aftermath', at: nowMs(), convergedAfterMs: agreed.afterMs, looks, problems },
+    aftermath: {
+      kind: 'aftermath',
+      at: nowMs(),
+      convergedAfterMs: agreed.afterMs,
+      toldAfterMs: told.afterMs,
+      looks,
+      problems
+    },
     last
   }
 }

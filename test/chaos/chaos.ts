@@ -28,7 +28,7 @@ export async function runChaos(
   const record = (event: HistoryEvent): void => void events.push(event)
   const random = seededRandom(seed)
   const calendar = calendarFor(forMs, Date.now())
-  const world = await createWorld({ instances, naive, calendar, record })
+  const world = await createWorld({ instances, naive, calendar, random: seededRandom(seed + 1), record })
   const fleet = new Fleet<LoadHandlers>(new URL('./load-member.ts', import.meta.url), members)
   atEnd(() => fleet.end())
   const historyPath = (member: number): string => join(world.folder, `history-${member}.jsonl`)

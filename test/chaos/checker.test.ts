@@ -1,7 +1,18 @@
 import t from 'tap'
 import { check, excerpt } from './checker.js'
 import type { HistoryEvent, LockRow } from './history.js'
-import { booked, call, extended, granted, look, otherSlot, refused, row, slot } from './history-fixture.js'
+import {
+  booked,
+  call,
+  extended,
+  granted,
+  hook,
+  look,
+  otherSlot,
+  refused,
+  row,
+  slot
+} from './history-fixture.js'
 
 const found = (rule: RegExp, events: HistoryEvent[]): string[] =>
   check(events)
@@ -20,6 +31,8 @@ const stays = /no booking is lost/
 const version = /names one state/
 const fresh = /takes nothing back/
 const sound = /fails by itself/
+const toldHost = /told to the host/
+const nothingElse = /nothing that did not happen/
 
 t.test('two holders of one slot at once are found', async t => {
   t.equal(found(overlap, [granted('a', 0, 1_000), granted('b', 500, 1_000)]).length, 1)
@@ -306,6 +319,64 @@ t.test('a crash, an INTERNAL answer and an alarming line of a log are found', as
     1,
     'and whatever did not agree in the end'
   )
+})
+
+t.test('what was acknowledged and never taken by the host is found', async t => {
+  const story = [
+    granted('a', 0, 2_000),
+    extended('a', 100, 3_000),
+    booked('one', 'a', 500),
+    call({ op: 'cancel', booking: 'one', sentAt: 600, receivedAt: 610 }),
+    granted('b', 700, 100, { slots: [otherSlot] })
+  ]
+  const last = look(9_000, { last: true })
+  const hooks = [
+    hook('lock.held', 'a'),
+    hook('lock.extended', 'a'),
+    hook('booking.made', 'a', { booking: 'one' }),
+    hook('booking.cancelled', 'a', { booking: 'one' }),
+    hook('lock.held', 'b', { slots: [otherSlot] }),
+    hook('lock.expired', 'b', { slots: [otherSlot] })
+  ]
+  t.same(found(toldHost, [...story, ...hooks, last]), [])
+  for (const [index, lost] of hooks.entries()) {
+    const others = hooks.filter(other => other !== lost)
+    const findings = found(toldHost, [...story, ...others, last])
+    // a booking that nobody is told of is also a lock of which nobody knows how it ended
+    t.equal(findings.length, lost.type === 'booking.made' ? 2 : 1, `without ${lost.type}, number ${index}`)
+    const refused = hooks.map(other => (other === lost ? { ...other, taken: false } : other))
+    t.not(found(toldHost, [...story, ...refused, last]).length, 0, 'refused and never sent again is as bad')
+  }
+  const held: LockRow = { id: 'b', slots: [otherSlot], state: 'held', ver: 1, expiresMs: 5_000 }
+  t.same(
+    found(toldHost, [...story, ...hooks.slice(0, -1), { ...last, locks: [held] }]),
+    [],
+    'what has not ended need not be told'
+  )
+  const closing = call({
+    op: 'block',
+    sentAt: 0,
+    receivedAt: 5,
+    result: { slots: [{ slot, state: 'blocked', ver: 1 }] }
+  })
+  t.equal(found(toldHost, [closing, hook('lock.held', 'x'), last]).length, 1)
+  t.same(found(toldHost, [closing, { ...hook('slots.blocked', 'x'), slots: [slot, otherSlot] }, last]), [])
+})
+
+t.test('a webhook of what was never committed, or of another thing, is found', async t => {
+  const lock: LockRow = { id: 'a', slots: [slot], state: 'booked', ver: 1, expiresMs: 5_000 }
+  const booking = { id: 'one', lock: 'a', slots: [slot], state: 'booked' }
+  const last = look(9_000, { last: true, locks: [lock], bookings: [booking] })
+  const of = (...hooks: HistoryEvent[]): string[] => found(nothingElse, [...hooks, last])
+  const made = hook('booking.made', 'a', { booking: 'one' })
+  t.same(of(hook('lock.held', 'a'), made, made), [], 'twice is allowed')
+  t.same(of(hook('lock.expired', 'a')), [], 'it may have been booked after its end')
+  t.equal(of(hook('lock.held', 'b')).length, 1, 'a lock that nobody got')
+  t.equal(of(hook('lock.held', 'a', { slots: [otherSlot] })).length, 1, 'other slots')
+  t.equal(of(hook('lock.revoked', 'a')).length, 1, 'another end')
+  t.equal(of(hook('booking.made', 'a', { booking: 'two' })).length, 1, 'a booking that is not there')
+  t.equal(of(hook('booking.cancelled', 'a', { booking: 'one' })).length, 1, 'one that is not cancelled')
+  t.equal(of({ ...hook('lock.held', 'a'), id: made.id }, made).length, 1, 'one id for two events')
 })
 
 t.test('the story of a finding has its calls and the faults of that time, in order', async t => {

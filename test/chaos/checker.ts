@@ -2,6 +2,7 @@ import type { Call, HistoryEvent } from './history.js'
 import { booked, factsOf, fences, lost, overlaps, replays } from './rules-locks.js'
 import { convergence, memory, snapshots, sound, versions } from './rules-service.js'
 import { allOrNothing, bookingsStay, closed, held } from './rules-store.js'
+import { told, trueToLife } from './rules-webhooks.js'
 import type { RuleReport } from './verdict.js'
 
 /**
@@ -12,6 +13,7 @@ export function check(events: readonly HistoryEvent[]): RuleReport[] {
   const facts = factsOf(ofKind(events, 'call'))
   const looks = ofKind(events, 'look')
   const pushes = ofKind(events, 'push')
+  const hooks = ofKind(events, 'webhook')
   return [
     ...checkLocks(events),
     allOrNothing(looks),
@@ -20,6 +22,8 @@ export function check(events: readonly HistoryEvent[]): RuleReport[] {
     bookingsStay(looks, facts),
     versions(pushes, looks),
     snapshots(pushes, ofKind(events, 'fault')),
+    told(hooks, facts.calls, looks),
+    trueToLife(hooks, looks),
     convergence(ofKind(events, 'aftermath')),
     sound(facts.calls, ofKind(events, 'exit'), ofKind(events, 'log')),
     memory(ofKind(events, 'memory'))

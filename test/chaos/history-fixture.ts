@@ -1,4 +1,4 @@
-import type { Call, HistoryEvent, LockAnswer, Look, SlotRow } from './history.js'
+import type { Call, HistoryEvent, Hook, LockAnswer, Look, SlotRow } from './history.js'
 
 /** Hand-made pieces of histories, short enough to read in a test. */
 
@@ -73,5 +73,18 @@ export function look(at: number, what: Partial<Look> = {}): Look {
     ...what
   }
 }
+
+/** One that the host took. */
+export const hook = (type: string, lock: string, more: Partial<Hook> = {}): Hook => ({
+  kind: 'webhook',
+  at: 8_000,
+  id: `${type} ${lock} ${more.booking}`,
+  taken: true,
+  type,
+  seq: 1,
+  slots: [slot],
+  lock,
+  ...more
+})
 
 export type Story = HistoryEvent[]

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
  * else. All times without a word about it are milliseconds of the machine's monotonic clock, which all processes of
  * one machine share and nobody can set.
  */
-export type HistoryEvent = Call | Push | Look | Fault | Exit | LogLine | Memory | Aftermath
+export type HistoryEvent = Call | Push | Look | Fault | Exit | LogLine | Memory | Hook | Aftermath
 
 export type Op = 'lock' | 'extend' | 'release' | 'book' | 'cancel' | 'revoke' | 'block' | 'unblock' | 'select'
 
@@ -102,7 +102,7 @@ export interface Look {
   /** The database's own clock in that snapshot, epoch milliseconds. */
   dbNowMs: number
   slots: SlotRow[]
-  /** Those that are written `held`, and those that any slot names. */
+  /** Those that are written `held`, and those that any slot names; in the last look of a run, all of them. */
   locks: LockRow[]
   /** The active ones; in the last look of a run, all of them. */
   bookings: BookingRow[]
@@ -143,11 +143,27 @@ export interface Memory {
   rssBytes: number
 }
 
+/** One attempt at a webhook, well signed, as the host saw it. */
+export interface Hook {
+  kind: 'webhook'
+  at: number
+  id: string
+  /** It answered 2xx. */
+  taken: boolean
+  type: string
+  seq: number
+  slots: string[]
+  lock?: string
+  booking?: string
+}
+
 /** What was found after the last fault, when everything had to agree again. */
 export interface Aftermath {
   kind: 'aftermath'
   at: number
   convergedAfterMs: number
+  /** Until the host had been told everything. */
+  toldAfterMs?: number
   /** Looks at a watcher, a snapshot or a slot. */
   looks: number
   problems: string[]

@@ -7,6 +7,7 @@ const texts = {
   slots: 'SELECT slot, state, token, ver, expires_ms FROM slots',
   locks: `SELECT id, slots, state, ver, expires_ms FROM locks
     WHERE state = 'held' OR id IN (SELECT token FROM slots WHERE state = 'locked')`,
+  allLocks: 'SELECT id, slots, state, ver, expires_ms FROM locks',
   active: "SELECT id, lock_id, slots, state FROM bookings WHERE state = 'booked'",
   bookings: 'SELECT id, lock_id, slots, state FROM bookings'
 }
@@ -28,7 +29,7 @@ export async function look(url: string, last = false): Promise<Look | undefined>
     await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT')
     const [now] = await read(texts.now)
     const slots = await read(texts.slots)
-    const locks = await read(texts.locks)
+    const locks = await read(last ? texts.allLocks : texts.locks)
     const bookings = await read(last ? texts.bookings : texts.active)
     const to = nowMs()
     await connection.query('COMMIT')

@@ -76,13 +76,18 @@ function serviceLines(events: readonly HistoryEvent[]): string[] {
   const pushes = ofKind(events, 'push')
   const looks = ofKind(events, 'look')
   const aftermath = ofKind(events, 'aftermath')[0]
+  const hooks = ofKind(events, 'webhook')
   return [
     `${pushes.length} pushes and snapshots were read by ${new Set(pushes.map(({ watcher }) => watcher)).size} watchers`,
     `${looks.length} looks at the database`,
     `an instance took ${Math.round(Math.max(0, ...memory) / 2 ** 20)} MiB at most`,
     ...(aftermath === undefined
       ? []
-      : [`after the last fault everybody agreed within ${ms(aftermath.convergedAfterMs)} ms`])
+      : [
+          `after the last fault everybody agreed within ${ms(aftermath.convergedAfterMs)} ms`,
+          `the host took ${hooks.filter(({ taken }) => taken).length} of ${hooks.length} webhooks, ` +
+            `${new Set(hooks.map(({ id }) => id)).size} different ones, all of them ${ms(aftermath.toldAfterMs ?? Number.NaN)} ms after the last request`
+        ])
   ]
 }
 

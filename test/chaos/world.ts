@@ -8,11 +8,13 @@ import { Redis } from 'ioredis'
 import { atEnd } from '../../load-tests/harness/cleanup.js'
 import { mustAsk } from '../../load-tests/harness/http-client.js'
 import { cameTrue } from '../../load-tests/harness/time.js'
+import type { Random } from '../../src/domain/clock.js'
 import { MariadbServer } from '../helpers/mariadb.js'
 import { RedisServer } from '../helpers/redis.js'
 import { TcpProxy } from '../helpers/tcp-proxy.js'
 import { type Calendar, definitionOf } from './calendar.js'
 import type { HistoryEvent } from './history.js'
+import { Host, hostSettings } from './host.js'
 import { copyProgram, Instance } from './instances.js'
 
 export interface World {
@@ -23,6 +25,7 @@ export interface World {
   mariadb: MariadbServer
   instances: Instance[]
   adminToken: string
+  host: Host
 }
 
 /** Shared with nothing else, so the helpers' own ends are enough. */
@@ -48,6 +51,7 @@ export async function createWorld(options: {
   instances: number
   naive: boolean
   calendar: Calendar
+  random: Random
   record(event: HistoryEvent): void
 }): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'slotlock-chaos-'))
@@ -55,10 +59,12 @@ export async function createWorld(options: {
   const redis = await RedisServer.start(untilTheEnd, ['--maxmemory-policy', 'noeviction'])
   const mariadb = await MariadbServer.start()
   atEnd(() => mariadb.stop())
+  const host = await Host.start(options.random, options.record)
   const secret = randomBytes(32).toString('hex')
   const environmentBy = (redisPort: number, mariadbPort: number): NodeJS.ProcessEnv => ({
     PATH: process.env.PATH,
     ...settings,
+    ...hostSettings(host),
     SLOTLOCK_SECRET: secret,
     REDIS_URL: `redis://127.0.0.1:${redisPort}`,
     MYSQL_URL: `mysql://root@127.0.0.1:${mariadbPort}/slotlock`
@@ -95,7 +101,7 @@ export async function createWorld(options: {
   }
   await Promise.all(instances.map(instance => instance.start()))
   if (!options.naive) await offer(options.calendar, instances, adminToken)
-  return { folder, redis, redisClient: patientClient(redis.port), mariadb, instances, adminToken }
+  return { folder, redis, redisClient: patientClient(redis.port), mariadb, instances, adminToken, host }
 }
 
 /** Waits out whatever is done to Redis, for it is the one that does it. */

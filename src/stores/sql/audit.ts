@@ -96,7 +96,7 @@ export const auditBlocking = (type: 'blocked' | 'unblocked', named: string, valu
   values
 })
 
-const readColumns = `id, ${columns}`
+export const auditColumns = `id, ${columns}`
 
 /** Newest first, at most `entriesMax`; `before` is where the last page ended. */
 export async function readAudit(context: StoreContext, of: AuditQuery): Promise<AuditEntry[]> {
@@ -105,7 +105,7 @@ export async function readAudit(context: StoreContext, of: AuditQuery): Promise<
   const older = before === undefined ? '' : 'AND (at_ms < :at OR (at_ms = :at AND id < :id))'
   const [rows] = await context.db.read([
     {
-      text: `SELECT ${readColumns} FROM audit
+      text: `SELECT ${auditColumns} FROM audit
         WHERE calendar = :calendar AND at_ms >= :from AND at_ms < :to ${older} ORDER BY at_ms DESC, id DESC LIMIT :most`,
       values: before === undefined ? values : { ...values, to: Math.min(toMs, before.at + 1), ...before }
     }
@@ -122,7 +122,7 @@ export async function readAuditSince(
   const [now, rows] = await context.db.read([
     selectNow,
     {
-      text: `SELECT ${readColumns} FROM audit WHERE calendar = :calendar AND at_ms >= :since
+      text: `SELECT ${auditColumns} FROM audit WHERE calendar = :calendar AND at_ms >= :since
         ORDER BY at_ms, id LIMIT :most`,
       values: { calendar, since: sinceMs, most: entriesMax }
     }
@@ -151,7 +151,7 @@ async function readLocks(context: StoreContext, ids: readonly LockId[]): Promise
   return (await context.db.read(statements)).flat().map(row => toLock(row, numberOf(row, 'now_ms')))
 }
 
-function toAuditEntry(row: Row): AuditEntry {
+export function toAuditEntry(row: Row): AuditEntry {
   const text = (column: string): string => textOf(row, column)
   const [session, owner, lock, booking] = ['actor_session', 'owner', 'lock_id', 'booking_id'].map(text)
   const address = row.actor_address === null ? undefined : text('actor_address')

@@ -51,6 +51,11 @@ export interface Dialect {
   /** After a SELECT: keeps the row from changing until the transaction ends. */
   readonly forUpdate: string
   /**
+   * After a SELECT: waits for whoever has written one of its rows and not committed, and reads what came of it. A plain
+   * SELECT leaves such a row out.
+   */
+  readonly withUncommitted: string
+  /**
    * After the table of an UPDATE that names slots: rows are taken in primary key order. Left to itself MySQL may walk
    * another index of a small table, and two walkers in different orders deadlock.
    */

@@ -24,6 +24,7 @@ import type {
 } from '../../domain/lock-store.js'
 import type { Revocation, RevocationStore } from '../../domain/revocation.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
+import type { WebhookStore } from '../../domain/webhook-store.js'
 import { readAudit, readAuditSince } from './audit.js'
 import { setBlocked } from './blocking.js'
 import { readBookedSlots } from './booked-slots.js'
@@ -38,6 +39,7 @@ import * as revocations from './revocations.js'
 import { eraseScratch } from './scratch.js'
 import * as selections from './selections.js'
 import { sweep } from './sweep.js'
+import { SqlWebhookStore } from './webhooks.js'
 
 /** The judge: LockStore over any database that speaks one of the two dialects. */
 export class SqlLockStore implements LockStore, RevocationStore {
@@ -223,6 +225,11 @@ export class SqlLockStore implements LockStore, RevocationStore {
 
   purge(rowsMax: number): Promise<{ deleted: number }> {
     return this.#purge.purge(rowsMax)
+  }
+
+  /** The outbox, over the connections of this store. */
+  webhooks(): WebhookStore {
+    return new SqlWebhookStore(this.#context)
   }
 
   close(): Promise<void> {

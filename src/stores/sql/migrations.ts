@@ -1,5 +1,7 @@
 import type { DatabaseSync } from '@photostructure/sqlite'
 import { StoreContractError } from '../../domain/errors.js'
+import { mysqlTable } from './mysql-table.js'
+import { webhookTables } from './webhook-tables.js'
 
 /**
  * The tables, as numbered steps that are never edited once released: a change is a new step.
@@ -15,9 +17,6 @@ export interface Migration {
   mysql: string[]
   sqlite: string[]
 }
-
-const mysqlTable = (name: string, columns: string): string =>
-  `CREATE TABLE IF NOT EXISTS ${name} (${columns}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC CHARACTER SET ascii COLLATE ascii_bin`
 
 export const migrations: Migration[] = [
   {
@@ -240,7 +239,8 @@ export const migrations: Migration[] = [
       'CREATE INDEX revoked_sessions_by_time ON revoked_sessions (revoked_ms)',
       'CREATE INDEX revoked_sessions_by_end ON revoked_sessions (until_ms)'
     ]
-  }
+  },
+  webhookTables
 ]
 
 export const schemaTable = {

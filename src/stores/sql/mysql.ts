@@ -29,6 +29,7 @@ import { boundValue, compile } from './statement.js'
 export const mysqlDialect: Dialect = {
   kind: 'mysql',
   forUpdate: ' FOR UPDATE',
+  withUncommitted: ' LOCK IN SHARE MODE',
   byPrimaryKey: ' FORCE INDEX (PRIMARY)',
   byOwner: ' FORCE INDEX (locks_by_owner)',
   fromNothing: 'FROM DUAL',

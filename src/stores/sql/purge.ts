@@ -1,4 +1,5 @@
 import { requestIdTtlMs } from '../../domain/limits.js'
+import { deliveredKeptMs } from '../../domain/webhook-store.js'
 import { inTime, type StoreContext, stampValues } from './context.js'
 import type { Row, Statement } from './dialect.js'
 import { numberOf, textOf } from './rows.js'
@@ -33,7 +34,8 @@ export class Purge {
     const slots = await this.#purgeSlots(rowsMax)
     const audit = await this.#purgeAudit(rowsMax)
     const revocations = await this.#purgeRevocations(rowsMax)
-    return { deleted: locks + selections + slots + audit + revocations }
+    const deliveries = await this.#purgeDeliveries(rowsMax)
+    return { deleted: locks + selections + slots + audit + revocations + deliveries }
   }
 
   /** Each says itself when it is over. */
@@ -49,6 +51,37 @@ export class Purge {
     return this.#deleteInPackets(sessions, some => ({
       text: `DELETE FROM revoked_sessions WHERE session IN (${nameList('i', some.length)}) AND until_ms < :before AND ${inTime}`,
       values: { ...namedValues('i', some), before }
+    }))
+  }
+
+  /** Webhooks that were delivered some time ago, and those whose event the audit trail has no more. */
+  async #purgeDeliveries(rowsMax: number): Promise<number> {
+    const before = this.#before(deliveredKeptMs)
+    const over = [
+      "d.state = 'delivered' AND d.due_ms < :before",
+      'd.seq < (SELECT MIN(id) FROM audit) AND d.since_ms < :before'
+    ]
+    const found = await this.#context.db.read(
+      over.map(where => ({
+        text: `SELECT d.endpoint, d.seq FROM webhook_endpoints e
+          INNER JOIN webhook_deliveries d ON d.endpoint = e.endpoint AND ${where} LIMIT :most`,
+        values: { before, most: rowsMax }
+      }))
+    )
+    return this.#deleteInPackets(found.flat().slice(0, rowsMax), some => ({
+      // one that was sent for again meanwhile waits since then
+      text: `DELETE FROM webhook_deliveries WHERE (${pairs('endpoint', 'seq', some.length)}) AND since_ms < :before AND ${inTime}`,
+      values: {
+        ...namedValues(
+          'p',
+          some.map(row => textOf(row, 'endpoint'))
+        ),
+        ...namedValues(
+          'q',
+          some.map(row => numberOf(row, 'seq'))
+        ),
+        before
+      }
     }))
   }
 

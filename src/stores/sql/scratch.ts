@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { CalendarId } from '../../domain/ids.js'
 import type { StoreContext } from './context.js'
 
-const scratchPrefix = 'slotlock-scratch-'
+export const scratchPrefix = 'slotlock-scratch-'
 
 /** A calendar that nobody defines, so that no list shows it: for trying out whether a deployment works. */
 export const scratchCalendar = (): CalendarId =>

@@ -20,6 +20,7 @@ export const sqliteDialect: Dialect = {
   kind: 'sqlite',
   // one writer at a time: BEGIN IMMEDIATE holds everything
   forUpdate: '',
+  withUncommitted: '',
   byPrimaryKey: '',
   byOwner: '',
   fromNothing: '',
