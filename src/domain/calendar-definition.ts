@@ -131,10 +131,11 @@ function slotsOnBusiestDay({ resources, exceptions, slotMinutes }: CalendarDefin
   )
 }
 
+const ORIGIN = /^https?:\/\/([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[1-9]\d{0,4})?$/
+const DEFAULT_PORT = /^https:.*:443$|^http:.*:80$/
+
 /** Spelled as browsers spell it: no path, no capitals, no default port. */
-function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text && !text.includes('*')
-}
+const isOrigin = (text: string): boolean => ORIGIN.test(text) && !DEFAULT_PORT.test(text)
 
 function isTimeZone(name: string): boolean {
   if (OFFSET.test(name)) return false
