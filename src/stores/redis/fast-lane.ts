@@ -96,9 +96,7 @@ export class RedisFastLane implements FastLane {
       onMessage: (channel, text) => this.#inbox.receive(channel, text),
       onSubscribed: (channels, again) => this.#inbox.subscribed(channels, again)
     })
-    this.#subscriber.subscribe(this.#keys.heartbeat(this.instance))
-    this.#subscriber.subscribe(this.#keys.definitionEvents())
-    this.#subscriber.subscribe(this.#keys.revocationEvents())
+    for (const channel of this.#keys.always(this.instance)) this.#subscriber.subscribe(channel)
   }
 
   /** Commands can be sent. Says nothing about whether they will be answered; `probe` does. */

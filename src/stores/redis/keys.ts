@@ -60,6 +60,11 @@ export class RedisKeys {
     return `${this.#prefix}session:${bucketOf(session)}`
   }
 
+  /** What an instance listens to whoever is connected to it. */
+  always(instance: string): string[] {
+    return [this.heartbeat(instance), this.definitionEvents(), this.revocationEvents()]
+  }
+
   /** This instance's own; nobody else listens. */
   heartbeat(instance: string): string {
     return `${this.#prefix}heartbeat:${instance}`
