@@ -42,7 +42,11 @@ t.test('the examples', async t => {
   const settings = { SLOTLOCK_DATA: data }
   const { url } = await Instance.start(t, settings)
   const surroundings = { ...settings, URL: url }
-  t.strictSame([...examples.keys()], ['http', 'websocket', 'calendar', 'client'], 'each of them is run here')
+  t.strictSame(
+    [...examples.keys()],
+    ['http', 'websocket', 'calendar', 'client', 'autocannon'],
+    'each of them is run here'
+  )
 
   await t.test(
     'two visitors want one slot by HTTP: one gets it, the other hears when to try again',
@@ -107,6 +111,10 @@ t.test('the examples', async t => {
     const open = await fetch(`${url}/v1/calendars/barber/slots?from=2026-12-19&to=2026-12-19`)
     const { slots } = (await open.json()) as { slots: unknown[] }
     t.equal(slots.length, 18, 'a Saturday that is not')
+  })
+
+  await t.test('a thousand locks with autocannon, each of them granted', async t => {
+    t.match(await run('autocannon', surroundings), /│ 201 +│ 1000 +│/)
   })
 })
 

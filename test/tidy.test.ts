@@ -126,6 +126,8 @@ t.test('nothing is left for later and nothing is silenced', async t => {
     ].join('|')
   )
   for (const file of [...sources, ...walk('lua'), ...walk('test'), ...walk('load-tests')]) {
+    // a lock file's checksums spell all sorts of things
+    if (file.endsWith('package-lock.json')) continue
     const line = readFileSync(file, 'utf8')
       .split('\n')
       .findIndex(text => marks.test(text))

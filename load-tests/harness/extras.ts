@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Report } from './report.js'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const installWithinMs = 180_000
@@ -18,4 +19,16 @@ export function installExtras(): void {
     stdio: 'pipe',
     timeout: installWithinMs
   })
+}
+
+/** Whether they could be installed; why not stands in the report, and whoever is compared goes without them. */
+export function extrasAreHere(report: Report): boolean {
+  try {
+    installExtras()
+    return true
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)
+    report.note(`other people's libraries are not compared, they could not be installed: ${why}`)
+    return false
+  }
 }

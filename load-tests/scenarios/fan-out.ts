@@ -1,7 +1,7 @@
 import { type Cluster, startCluster } from '../harness/cluster.js'
 import { watchCpu } from '../harness/cpu.js'
 import { shareOf } from '../harness/crowd.js'
-import { installExtras } from '../harness/extras.js'
+import { extrasAreHere } from '../harness/extras.js'
 import { Fleet } from '../harness/fleet.js'
 import { mustAsk } from '../harness/http-client.js'
 import { howToInstallNchan, nchanIsHere, startNchan } from '../harness/nchan.js'
@@ -214,9 +214,6 @@ async function startServers(
   emit: Server['emit'],
   report: Report
 ): Promise<Partial<Record<Kind, Server>>> {
-  installExtras()
-  const env = { PEER_REDIS_URL: cluster.redisUrl! }
-  const [sender, receiver] = [await startPeer('socketio.mjs', env), await startPeer('socketio.mjs', env)]
   const bare = await startPeer('preframed.mjs')
   const ws = (http: string): string => http.replace('http', 'ws')
   const { redis } = cluster.pids
@@ -227,8 +224,12 @@ async function startServers(
       pids: { watched: [telling!], maker: [making!], redis, database: cluster.pids.mariadb },
       emit
     },
-    preframed: { url: `${ws(bare.http)}/`, pids: { watched: [bare.pid] }, emit: post(bare.http) },
-    socketio: {
+    preframed: { url: `${ws(bare.http)}/`, pids: { watched: [bare.pid] }, emit: post(bare.http) }
+  }
+  if (extrasAreHere(report)) {
+    const env = { PEER_REDIS_URL: cluster.redisUrl! }
+    const [sender, receiver] = [await startPeer('socketio.mjs', env), await startPeer('socketio.mjs', env)]
+    servers.socketio = {
       url: `${ws(receiver.http)}/socket.io/?EIO=4&transport=websocket`,
       pids: { watched: [receiver.pid], maker: [sender.pid], redis },
       emit: post(sender.http)

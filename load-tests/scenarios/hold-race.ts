@@ -3,7 +3,7 @@ import { type Cluster, startCluster } from '../harness/cluster.js'
 import { watchCpu } from '../harness/cpu.js'
 import { shareOf } from '../harness/crowd.js'
 import { type CrowdHandlers, crowdModule } from '../harness/crowd-member.js'
-import { installExtras } from '../harness/extras.js'
+import { extrasAreHere } from '../harness/extras.js'
 import { Fleet } from '../harness/fleet.js'
 import { storeSetups } from '../harness/options.js'
 import { startPeer } from '../harness/peers.js'
@@ -92,7 +92,8 @@ async function run({ stores, options, report, log }: Context): Promise<void> {
   })
   raw.disconnect()
   await bare.end()
-  const raced = stores === 'redis' ? await racePeers(cluster, ours, count, report) : []
+  const raced =
+    stores === 'redis' && extrasAreHere(report) ? await racePeers(cluster, ours, count, report) : []
   await ours.end()
 
   const of = (choose: (round: (typeof values)[number]) => number): number[] => values.map(choose)
@@ -174,7 +175,6 @@ async function racePeers(
   count: number,
   report: Report
 ): Promise<{ name: string; oursMs: number[]; theirsMs: number[] }[]> {
-  installExtras()
   const raced: { name: string; oursMs: number[]; theirsMs: number[] }[] = []
   for (const [at, { name, lock, races }] of peers.entries()) {
     const { http } = await startPeer('lock-server.mjs', {
