@@ -17,6 +17,8 @@ const server = await MariadbServer.start()
 t.teardown(() => server.stop())
 const crowd = 10
 const numbers = Array.from({ length: crowd }, (_, n) => n)
+/** Two slots each: what is about one goes with others' over one connection. */
+const own = (n: number): number[] => [2 * n, 2 * n + 1]
 
 async function exhausted(t: Test, mysql: NonNullable<OwnOptions['mysql']>) {
   const world = await startWorld(t, {
@@ -27,7 +29,7 @@ async function exhausted(t: Test, mysql: NonNullable<OwnOptions['mysql']>) {
   })
   const { one, judge } = world
   const look = await lookInto(t, server, world)
-  const slots = numbers.map(n => slot(n))
+  const slots = numbers.flatMap(own).map(n => slot(n))
   for (const blocked of [true, false]) await judge.setBlocked({ calendar, slots, blocked })
   const visitors = await Promise.all(numbers.map(() => one.visitor()))
   await visitors[0]!.watch()
@@ -36,7 +38,7 @@ async function exhausted(t: Test, mysql: NonNullable<OwnOptions['mysql']>) {
   /** Codes in the order in which they were told. */
   const told: { n: number; code: string }[] = []
   const asked = numbers.map(async n => {
-    told.push({ n, code: codeOf(await visitors[n]!.lock([n])) })
+    told.push({ n, code: codeOf(await visitors[n]!.lock(own(n))) })
   })
   return { world, one, look, visitors, before, told, asked }
 }
@@ -53,7 +55,7 @@ t.test('a request that finds no connection is told so, before those that have on
   // as long as visitors keep coming
   let flooding = true
   const flood = visitors.map(async (visitor, n) => {
-    while (flooding) await visitor.lock([n])
+    while (flooding) await visitor.lock(own(n))
   })
   const health = async () =>
     (await (await fetch(`${one.url}/health`)).json()) as { services: { database: object } }
@@ -67,7 +69,7 @@ t.test('a request that finds no connection is told so, before those that have on
 
   await look.query('ROLLBACK')
   const answers = await Promise.all(
-    visitors.map((visitor, n) => insist(() => visitor.lock([n], { requestId: 'at-last' })))
+    visitors.map((visitor, n) => insist(() => visitor.lock(own(n), { requestId: 'at-last' })))
   )
   t.same(new Set(answers.map(codeOf)), new Set(['ok']))
   await visitors[0]!.untilScreenEquals(world.rows)
