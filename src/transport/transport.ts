@@ -42,12 +42,14 @@ import type {
   StaffSource,
   StatusSource,
   TokenSource,
+  Tracer,
   Views
 } from './ports.js'
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
 import { StaffHub } from './staff-hub.js'
 import { boundTcpConnections } from './tcp-connections.js'
+import { traceRequests } from './traced-requests.js'
 import { WebSocketGateway } from './websocket.js'
 
 export interface TransportDeps {
@@ -70,6 +72,8 @@ export interface TransportDeps {
   storeNowMs: () => number
   /** Makes the limits those of all instances; absent: each counts for itself. */
   sharing?: CountSharing | undefined
+  /** Absent: nobody traces. */
+  tracer?: Tracer | undefined
   /** What /health is to say that only another layer can know, such as a Redis that evicts. */
   findings?: () => readonly Finding[]
 }
@@ -120,7 +124,14 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     metrics.limited,
     sharing
   )
-  const dispatcher = new Dispatcher({ handlers: deps.handlers, metrics, clock, log, lockLimits })
+  const dispatcher = new Dispatcher({
+    handlers: deps.handlers,
+    metrics,
+    clock,
+    log,
+    lockLimits,
+    tracer: deps.tracer
+  })
   // The listening socket's close ends the connections that are idle at that moment. One that becomes idle later would
   // hold the server up until the end of its grace time. Nor does a connection go on behind a body that was refused
   // unread: if the rest of it is nonsense, that would be answered too, and taken for the answer to the next request.
@@ -223,6 +234,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     if (!request.ws || request.routeOptions.url === '/v1/ws') return undefined
     return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
   })
+  if (deps.tracer !== undefined) traceRequests(app, deps.tracer)
   registerOperations(app, {
     ...{ dispatcher, sessions, sessionLimiter, requestLimiter, metrics, origins, settings }
   })
