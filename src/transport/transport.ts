@@ -48,7 +48,7 @@ import type {
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
 import { StaffHub } from './staff-hub.js'
-import { boundTcpConnections } from './tcp-connections.js'
+import { boundTcpConnections, dropRefusedUpgrades } from './tcp-connections.js'
 import { traceRequests } from './traced-requests.js'
 import { WebSocketGateway } from './websocket.js'
 
@@ -108,13 +108,12 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     keepAliveTimeout: 72_000
   })
   boundTcpConnections(app.server, settings, metrics)
+  dropRefusedUpgrades(app.server, settings.timing.headersWithinMs)
   registerErrorHandlers(app)
   // An expectation that is not known may be ignored (RFC 9110, 10.1.1); Node would answer it with nothing at all.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
-    if (request.raw.headers.host !== undefined || request.raw.httpVersion === '1.0') return undefined
-    return sendRefusal(reply, { code: 'INVALID_REQUEST', message: 'The header Host is required' })
   })
   acceptJsonOnly(app)
 
@@ -230,6 +229,10 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     sendRefusal(reply, { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
   )
   // After the gateway, whose plugin finds out what is an upgrade; before the routes that are none.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.raw.headers.host !== undefined || request.raw.httpVersion === '1.0') return undefined
+    return sendRefusal(reply, { code: 'INVALID_REQUEST', message: 'The header Host is required' })
+  })
   app.addHook('onRequest', async (request, reply) => {
     if (!request.ws || request.routeOptions.url === '/v1/ws') return undefined
     return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
