@@ -23,6 +23,7 @@ import type { SqlLockStore } from './stores/sql/lock-store.js'
 import { openSqliteStore } from './stores/sql/open-sqlite.js'
 import { claimFolder } from './stores/sql/sqlite-claim.js'
 import type { CallObserver } from './stores/sql/timed-database.js'
+import { openTracing } from './tracing.js'
 import { Metrics } from './transport/metrics.js'
 import { defaultTiming } from './transport/settings.js'
 import { buildTransport } from './transport/transport.js'
@@ -115,7 +116,17 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   const version = await packageVersion()
   const sqlStats = newSqlStats()
   const metrics = new Metrics()
-  const observed = storeObserver(metrics)
+  const tracing =
+    config.otlpEndpoint === undefined ? undefined : await openTracing(config.otlpEndpoint, { version, log })
+  const measured = storeObserver(metrics)
+  const observed = (store: 'sql' | 'redis'): ((call: string, tookMs: number) => void) => {
+    const measure = measured(store)
+    if (tracing === undefined) return measure
+    return (call, tookMs) => {
+      measure(call, tookMs)
+      tracing.storeCall(store, call, tookMs)
+    }
+  }
   if (config.mode === 'embedded') await makeDataFolder(config.data)
   const giveBack = config.mode === 'embedded' ? claimFolder(config.data) : undefined
   const store = await openStore(config, around, sqlStats, observed('sql'))
@@ -233,6 +244,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     logger: log,
     storeNowMs: () => store.nowMs(),
     sharing: service.sharedCounts,
+    tracer: tracing,
     findings: () => [
       ...inspections.all(),
       ...limitFindings(),
@@ -273,6 +285,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
       await webhooks?.stop()
       await service.lane?.close()
       await store.close()
+      await tracing?.close()
       metrics.close()
       giveBack?.()
     }

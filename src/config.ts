@@ -103,6 +103,7 @@ function configOf(values: Values): Config {
     trustProxy: Object.freeze(values.TRUST_PROXY),
     redisKeyPrefix: values.REDIS_KEY_PREFIX,
     logLevel: values.LOG_LEVEL,
+    otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
     limits: Object.freeze({
       lockTtlMs: values.LOCK_TTL_MS,
       lockTtlMinMs: values.LOCK_TTL_MIN_MS,

@@ -47,6 +47,7 @@ t.test(
       trustProxy: [],
       redisKeyPrefix: 'slotlock:',
       logLevel: 'info',
+      otlpEndpoint: undefined,
       limits: defaultLimits,
       auditRetentionDays: 90,
       sessionsPerMinuteMax: 3_000,
@@ -89,6 +90,7 @@ t.test('every variable arrives where it belongs', async t => {
       TRUST_PROXY: '10.0.0.0/8, ::1,192.0.2.7',
       REDIS_KEY_PREFIX: 'test:',
       LOG_LEVEL: 'warn',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
       LOCK_TTL_MS: '2000',
       LOCK_TTL_MIN_MS: '1000',
       LOCK_TTL_MAX_MS: '3000',
@@ -128,6 +130,7 @@ t.test('every variable arrives where it belongs', async t => {
       trustProxy: ['10.0.0.0/8', '::1', '192.0.2.7'],
       redisKeyPrefix: 'test:',
       logLevel: 'warn',
+      otlpEndpoint: 'http://collector:4318',
       limits: {
         lockTtlMs: 2000,
         lockTtlMinMs: 1000,

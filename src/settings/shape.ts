@@ -37,6 +37,8 @@ export interface Config {
   readonly trustProxy: readonly string[]
   readonly redisKeyPrefix: string
   readonly logLevel: LogLevel
+  /** Where traces go; undefined: nowhere, and nothing is loaded for them. */
+  readonly otlpEndpoint: string | undefined
   readonly limits: Readonly<Limits>
   readonly auditRetentionDays: number
   readonly webhooks: WebhookSettings

@@ -16,6 +16,7 @@ import {
   type Parsed,
   password,
   secretPair,
+  storeUrl,
   textLike,
   wholeNumber
 } from './kinds.js'
@@ -221,6 +222,13 @@ export const settings = {
     c => c.redisKeyPrefix
   ),
   LOG_LEVEL: setting(oneOf(logLevels), 'info', 'least severity that is logged', c => c.logLevel),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting(
+    storeUrl('http://collector:4318', ['http:', 'https:']),
+    '',
+    'where traces are sent (OTLP over HTTP); the other OTEL_ variables are read as well',
+    c => c.otlpEndpoint,
+    'no traces'
+  ),
   LOCK_TTL_MS: limit(
     'lockTtlMs',
     lockMsMin,

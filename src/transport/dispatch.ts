@@ -8,6 +8,7 @@ import { refusalOf } from '../service/answers/store-refusal.js'
 import type { Caller } from '../service/callers/caller.js'
 import type { AskedLock, LockLimits } from './lock-limits.js'
 import type { Metrics } from './metrics.js'
+import type { RequestSpan, Tracer } from './ports.js'
 import { internal, invalidFields } from './problem.js'
 
 /**
@@ -31,6 +32,8 @@ export interface Asked {
   face: Face
   /** Names the request in the log and in the answer of an INTERNAL. */
   requestId: string
+  /** The HTTP request that it came in, where that is traced. */
+  within?: RequestSpan | undefined
 }
 
 const allowedRoles: Record<Access, ReadonlySet<Caller['role']>> = {
@@ -52,6 +55,7 @@ export class Dispatcher {
   readonly #clock: Clock
   readonly #log: BugLog
   readonly #lockLimits: LockLimits
+  readonly #tracer: Tracer | undefined
 
   constructor(deps: {
     handlers: Handlers
@@ -59,7 +63,9 @@ export class Dispatcher {
     clock: Clock
     log: BugLog
     lockLimits: LockLimits
+    tracer?: Tracer | undefined
   }) {
+    this.#tracer = deps.tracer
     this.#lockLimits = deps.lockLimits
     this.#handlers = deps.handlers
     this.#metrics = deps.metrics
@@ -69,7 +75,8 @@ export class Dispatcher {
 
   async dispatch(asked: Asked): Promise<Outcome<unknown>> {
     const startedMs = this.#clock.monotonic()
-    const outcome = await this.#carryOut(asked)
+    const carryOut = (): Promise<Outcome<unknown>> => this.#carryOut(asked)
+    const outcome = await (this.#tracer === undefined ? carryOut() : this.#tracer.operation(asked, carryOut))
     const word = outcome.ok ? 'ok' : outcome.refusal.code
     const tookS = (this.#clock.monotonic() - startedMs) / 1_000
     this.#metrics.operations.observe({ operation: asked.operation, face: asked.face, outcome: word }, tookS)

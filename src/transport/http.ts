@@ -12,6 +12,7 @@ import type { Origins } from './origins.js'
 import { invalidFields } from './problem.js'
 import type { Sessions } from './sessions.js'
 import { bodyBytesMax, calendarBodyBytesMax, type TransportSettings } from './settings.js'
+import { spanOf } from './traced-requests.js'
 
 /** The HTTP face: one route for each operation that has an address, made from the table. */
 
@@ -66,7 +67,8 @@ async function ask(
     caller,
     params: params.value,
     face: 'http',
-    requestId: request.id
+    requestId: request.id,
+    within: spanOf(request)
   })
 }
 

@@ -1,6 +1,7 @@
 import type { LockRecord } from '../domain/lock.js'
 import type { Selection, SlotRow } from '../domain/slot.js'
 import type { LockView, SelectionView, ServiceStatus, SlotState } from '../protocol/schemas.js'
+import type { Outcome } from '../service/answers/refusal.js'
 import type { HostTokens } from '../service/callers/host-tokens.js'
 import type { RevokedSessions } from '../service/callers/revoked-sessions.js'
 import type { SiteKeys } from '../service/callers/site-keys.js'
@@ -57,4 +58,20 @@ export interface StatusSource {
   listen(listener: (status: ServiceStatus) => void): () => void
   /** Asks nobody. `redis` undefined: none is configured. */
   services(): { redis: StoreReport | undefined; database: StoreReport }
+}
+
+/** Follows what is asked to what it costs, where somebody wants to see that. Is told names that are in the code, and no more. */
+export interface Tracer {
+  /** A request has begun. `traceparent`: the header of that name (W3C Trace Context). */
+  request(about: { method: string; route: string; traceparent: string | undefined }): RequestSpan
+  /** Within `work` the calls to stores are known to be this operation's. */
+  operation<T>(
+    about: { operation: string; face: 'http' | 'ws'; within?: RequestSpan | undefined },
+    work: () => Promise<Outcome<T>>
+  ): Promise<Outcome<T>>
+}
+
+export interface RequestSpan {
+  /** undefined: it broke off. */
+  end(status: number | undefined): void
 }

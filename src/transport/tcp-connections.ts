@@ -31,3 +31,14 @@ export function boundTcpConnections(
     socket.once('close', () => count.closed(remoteAddress))
   })
 }
+
+/**
+ * Node lets go of a connection that asks for an upgrade, with all times that it has for others. One that is refused
+ * before the WebSocket plugin has seen it (a preflight, an address that is malformed) would stay for ever; ws takes the
+ * time off again from one that it accepts.
+ */
+export function dropRefusedUpgrades(server: Server, withinMs: number): void {
+  server.prependListener('upgrade', (_request, socket: Socket) => {
+    socket.setTimeout(withinMs, () => socket.destroy())
+  })
+}

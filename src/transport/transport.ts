@@ -42,12 +42,14 @@ import type {
   StaffSource,
   StatusSource,
   TokenSource,
+  Tracer,
   Views
 } from './ports.js'
 import { Sessions } from './sessions.js'
 import type { TransportSettings } from './settings.js'
 import { StaffHub } from './staff-hub.js'
-import { boundTcpConnections } from './tcp-connections.js'
+import { boundTcpConnections, dropRefusedUpgrades } from './tcp-connections.js'
+import { traceRequests } from './traced-requests.js'
 import { WebSocketGateway } from './websocket.js'
 
 export interface TransportDeps {
@@ -70,6 +72,8 @@ export interface TransportDeps {
   storeNowMs: () => number
   /** Makes the limits those of all instances; absent: each counts for itself. */
   sharing?: CountSharing | undefined
+  /** Absent: nobody traces. */
+  tracer?: Tracer | undefined
   /** What /health is to say that only another layer can know, such as a Redis that evicts. */
   findings?: () => readonly Finding[]
 }
@@ -104,13 +108,12 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     keepAliveTimeout: 72_000
   })
   boundTcpConnections(app.server, settings, metrics)
+  dropRefusedUpgrades(app.server, settings.timing.headersWithinMs)
   registerErrorHandlers(app)
   // An expectation that is not known may be ignored (RFC 9110, 10.1.1); Node would answer it with nothing at all.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
-    if (request.raw.headers.host !== undefined || request.raw.httpVersion === '1.0') return undefined
-    return sendRefusal(reply, { code: 'INVALID_REQUEST', message: 'The header Host is required' })
   })
   acceptJsonOnly(app)
 
@@ -120,7 +123,14 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     metrics.limited,
     sharing
   )
-  const dispatcher = new Dispatcher({ handlers: deps.handlers, metrics, clock, log, lockLimits })
+  const dispatcher = new Dispatcher({
+    handlers: deps.handlers,
+    metrics,
+    clock,
+    log,
+    lockLimits,
+    tracer: deps.tracer
+  })
   // The listening socket's close ends the connections that are idle at that moment. One that becomes idle later would
   // hold the server up until the end of its grace time. Nor does a connection go on behind a body that was refused
   // unread: if the rest of it is nonsense, that would be answered too, and taken for the answer to the next request.
@@ -220,9 +230,14 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
   )
   // After the gateway, whose plugin finds out what is an upgrade; before the routes that are none.
   app.addHook('onRequest', async (request, reply) => {
+    if (request.raw.headers.host !== undefined || request.raw.httpVersion === '1.0') return undefined
+    return sendRefusal(reply, { code: 'INVALID_REQUEST', message: 'The header Host is required' })
+  })
+  app.addHook('onRequest', async (request, reply) => {
     if (!request.ws || request.routeOptions.url === '/v1/ws') return undefined
     return sendRefusal(reply, { code: 'NOT_FOUND', message: 'There is no WebSocket at this address' })
   })
+  if (deps.tracer !== undefined) traceRequests(app, deps.tracer)
   registerOperations(app, {
     ...{ dispatcher, sessions, sessionLimiter, requestLimiter, metrics, origins, settings }
   })

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { done } from '../../src/service/answers/refusal.js'
 import { until } from '../helpers/process.js'
 import { answersIn, type HttpAnswer, RawSocket } from '../helpers/raw-socket.js'
+import { WsClient } from '../helpers/ws-client.js'
 import { serve, slotId } from '../transport/fixture.js'
 
 /** What is tried against HTTP itself, each with what happens where nobody thought of it. */
@@ -173,6 +174,27 @@ t.test('twin: behind a proxy that is trusted all come from one address, and are 
   const { url } = await serve(t, { settings: { connectionsPerAddressMax: 2, trustProxy: ['127.0.0.1'] } })
   await Promise.all(Array.from({ length: 20 }, () => dripping(t, portOf(url))))
   t.equal((await fetch(`${url}/livez`)).status, 200)
+})
+
+t.test('an upgrade that is refused is no connection that stays, and one that is accepted stays', async t => {
+  const { url, ws } = await serve(t, { timing: { headersWithinMs: 200 } })
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
+  const client = await WsClient.open(ws)
+  const sockets = await Promise.all(
+    [
+      `GET /nothing HTTP/1.1\r\n${upgrade}\r\n`,
+      `OPTIONS /v1/calendars HTTP/1.1\r\n${host}Origin: ${url}\r\nAccess-Control-Request-Method: PUT\r\n${upgrade}\r\n`,
+      `GET /%zz HTTP/1.1\r\n${host}${upgrade}\r\n`,
+      `GET /v1/locks HTTP/1.1\r\n${host}${upgrade}\r\n`
+    ].map(async text => {
+      const socket = await dripping(t, portOf(url))
+      socket.write(text)
+      return socket
+    })
+  )
+  await until('they are gone', () => sockets.every(({ closed }) => closed))
+  t.equal((await client.request('ping')).ok, true)
+  await client.end()
 })
 
 t.test('what else one request can be', async t => {

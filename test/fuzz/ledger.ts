@@ -39,6 +39,7 @@ export class Ledger {
   readonly locks = new Map<string, LockFacts>()
   readonly bookings = new Map<string, BookingFacts>()
   readonly #clouded = new Set<string>()
+  readonly #heard = new Map<string, string[]>()
 
   /** An answer without error; `session` absent: of somebody whose session is not known. */
   answered({ operation, params }: Ask, session: string | undefined, result: Told): void {
@@ -72,9 +73,17 @@ export class Ledger {
 
   /** Nor is anything claimed of what was named in a request that can be read in two ways. */
   unanswered({ params }: Pick<Ask, 'params'>): void {
+    this.heard(params, 'no answer, or in two ways')
     for (const name of ['lock', 'replaces', 'booking']) {
       if (typeof params[name] === 'string') this.#clouded.add(params[name])
     }
+  }
+
+  /** Keeps what came of requests about a booking, to be told with a contradiction. */
+  heard(params: Record<string, unknown>, outcome: string): void {
+    const { booking } = params
+    if (typeof booking === 'string' && booking.length === 22)
+      this.#heard.set(booking, [...(this.#heard.get(booking) ?? []), outcome].slice(-10))
   }
 
   /** Another session than this one has it, as far as is known here. */
@@ -143,7 +152,9 @@ export class Ledger {
         continue
       }
       if ((row.state === 'booked') === cancelled)
-        found.push(`the booking ${id} is ${row.state}, cancelled: ${cancelled}`)
+        found.push(
+          `the booking ${id} is ${row.state}, cancelled: ${cancelled}; asked about it: ${this.#heard.get(id)}`
+        )
       if (row.state !== 'booked') continue
       for (const slot of slots)
         if (slotRows.get(slot)?.state !== 'booked')

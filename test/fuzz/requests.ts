@@ -185,6 +185,7 @@ function judge({ ask }: Request, who: Who, answer: HttpAnswer | undefined, of: C
   const wrong = wrongHttpAnswer(ask?.operation, answer)
   if (wrong !== undefined) of.finds('an answer has its shape', wrong)
   if (ask === undefined) return
+  of.ledger.heard(ask.params, `${ask.operation} ${answer.status} ${code ?? ''}, case ${of.number}`)
   if (!isOk) {
     if (code === 'OUTCOME_UNKNOWN') of.ledger.unanswered(ask)
     return

@@ -42,7 +42,7 @@ export interface World {
 export const battlefield = 'demo'
 export const elsewhere = 'annexe'
 export const quiet = 'quiet'
-export const rooms: readonly string[] = Array.from({ length: 8 }, (_, index) => `room-${index}`)
+export const rooms: readonly string[] = Array.from({ length: 3 }, (_, index) => `room-${index}`)
 
 /** In what no log may ever show; see `watchLog`. */
 export const canary = 'Canary'

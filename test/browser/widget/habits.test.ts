@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Screen } from '../../helpers/chromium.js'
 import { until } from '../../helpers/process.js'
+import { StaffScreen } from '../board/staff-screen.js'
 import { openingHours, openPractice } from './practice.js'
 
 /** What people and their pages do without thinking of the widget. */
@@ -8,7 +9,7 @@ import { openingHours, openPractice } from './practice.js'
 t.setTimeout(280_000)
 
 t.test('one practice', async t => {
-  const { browser, site, url, slot, define } = await openPractice(t)
+  const { browser, site, url, slot, define, ask, world } = await openPractice(t)
   const page = site.putWidget('/', url, 'slots-max="2"')
   const ann = await Screen.open(browser, page)
   const { keyboard } = ann.page
@@ -120,6 +121,42 @@ t.test('one practice', async t => {
     await screen.cells('free').last().click()
     t.match(await screen.page.locator('.hold strong').textContent(), /17:00\s?–\s?18:00/)
     await screen.close()
+  })
+
+  await t.test('names and reasons are text, whatever is in them, for visitors and for staff', async t => {
+    const evil = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>'
+    const hours = openingHours
+    await define('markup', {
+      name: evil,
+      timeZone: 'UTC',
+      slotMinutes: 30,
+      resources: [
+        { id: 'dr-lee', name: `Lee ${evil}`, hours },
+        { id: 'dr-kim', name: `Kim ${evil}`, hours }
+      ]
+    })
+    const host = `<!doctype html><title>Host</title><script src="${url}/slot-picker.js"></script>
+      <slot-picker server="${url}" calendar="markup"></slot-picker>`
+    const victim = await Screen.open(browser, site.put('/markup', host))
+    const board = await StaffScreen.watching(browser, url, world.tokenOf('staff'), {
+      calendar: 'markup',
+      day: slot(0).slice(7, 17)
+    })
+    await victim.page.getByLabel('Lee <img').check()
+    await victim.hold(slot(2))
+    await board.sees(slot(2), 'locked')
+    const { locks } = (await ask('GET', '/v1/staff/locks?calendar=markup', 'staff')) as {
+      locks: { id: string }[]
+    }
+    await ask('DELETE', `/v1/staff/locks/${locks[0]!.id}`, 'staff', { reason: evil })
+    await victim.page.locator('.notice.warn', { hasText: 'onerror' }).waitFor()
+    await board.hears('onerror')
+    for (const { page } of [victim, board]) {
+      t.equal(await page.locator('img[src="x"]').count(), 0)
+      t.not(await page.title(), 'owned')
+    }
+    t.strictSame([...victim.problems, ...board.problems], [])
+    await Promise.all([victim.close(), board.close()])
   })
 
   await ann.close()
