@@ -30,6 +30,9 @@ const two = 'endpoint-number2' as EndpointKey
 const all = auditTypesOf([])
 const day = 86_400_000
 
+/** These tests are about what is promised, not about how soon. */
+const patient = { acquireTimeoutMs: 20_000, connectTimeoutMs: 20_000, queryTimeoutMs: 20_000 }
+
 interface Subject {
   store: SqlLockStore
   outbox: WebhookStore
@@ -266,7 +269,7 @@ t.test('the outbox on MariaDB', async t => {
   t.teardown(() => server.stop())
   outboxPromises(t, async t => {
     const bench = await benchOn(t, server)
-    const store = await bench.open()
+    const store = await bench.open(patient)
     const age = async (ms: number) => {
       await agedBy(bench.look, ms)
       await bench.look.query(`UPDATE webhook_outbox SET until_ms = until_ms - ${ms};
@@ -278,9 +281,10 @@ t.test('the outbox on MariaDB', async t => {
   /** A change that has written its event and not committed, while one with a greater number has; then both have. */
   async function commitOutOfOrder(t: Test, change: (database: Database) => Database): Promise<number> {
     const bench = await benchOn(t, server)
-    const store = await bench.open()
+    const store = await bench.open(patient)
     const database = new MysqlDatabase(bench.url, {
       ...defaultMysqlTimeouts,
+      ...patient,
       clock: new SetClock(),
       random: Math.random,
       connectionsMax: 1,
