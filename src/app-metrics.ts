@@ -42,7 +42,7 @@ export function countService(metrics: Metrics, service: Service): void {
 /** What each part of the service is doing now. */
 export function showLevels(
   metrics: Metrics,
-  { monitor, lags, cacheStats, sharedCounts, lane, revoked }: Service
+  { monitor, lags, cacheCounts, sharedCounts, lane, revoked }: Service
 ): void {
   metrics.gauge('slotlock_available', '1 while locks can be taken, 0 while the database is out', () =>
     monitor.status === 'unavailable' ? 0 : 1
@@ -59,13 +59,18 @@ export function showLevels(
   )
   metrics.total(
     'slotlock_cache_hits_total',
-    'Readings of slots that cost no query of their own',
-    () => cacheStats().hits
+    'Readings of slots that Redis answered, without the database',
+    () => cacheCounts().hits
   )
   metrics.total(
     'slotlock_cache_misses_total',
     'Readings of slots that were asked of the database',
-    () => cacheStats().misses
+    () => cacheCounts().misses
+  )
+  metrics.total(
+    'slotlock_cache_shared_total',
+    'Readings of slots that were answered by one that somebody else had asked for at the same time',
+    () => cacheCounts().shared
   )
   metrics.gauge(
     'slotlock_revocations',
@@ -73,6 +78,21 @@ export function showLevels(
     () => revoked.size
   )
   if (lane === undefined) return
+  metrics.total(
+    'slotlock_cache_bypassed_total',
+    'Readings of slots, among the misses, that did not ask Redis because it was out',
+    () => cacheCounts().bypassed
+  )
+  metrics.total(
+    'slotlock_cache_distrusted_total',
+    'Days found in Redis that could not be shown to be up to date, and were read from the database',
+    () => cacheCounts().distrusted
+  )
+  metrics.total(
+    'slotlock_cache_filled_total',
+    'Days of which the rows were brought to Redis',
+    () => cacheCounts().daysFilled
+  )
   metrics.gauge('slotlock_redis_in_use', '1 while requests go through Redis', () =>
     monitor.services().redis?.available ? 1 : 0
   )

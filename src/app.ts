@@ -59,6 +59,8 @@ async function makeDataFolder(folder: string): Promise<void> {
   }
 }
 
+const dayMs = 86_400_000
+
 /** Opens the judge, with its tables as this version needs them. */
 export async function openStore(
   config: Config,
@@ -66,13 +68,18 @@ export async function openStore(
   stats: SqlStats,
   observe?: CallObserver
 ): Promise<SqlLockStore> {
-  const auditRetentionMs = config.auditRetentionDays * 86_400_000
+  const keeping = {
+    auditRetentionMs: config.auditRetentionDays * dayMs,
+    customerKeys: config.customerKeys,
+    customerRetentionMs: config.customerRetentionDays * dayMs,
+    addressRetentionMs: config.addressRetentionDays * dayMs
+  }
   if (config.mysqlUrl === undefined) {
     await makeDataFolder(config.data)
     const store = await openSqliteStore(join(config.data, 'slotlock.db'), {
       clock,
       stats,
-      auditRetentionMs,
+      ...keeping,
       observe
     })
     await store.migrate()
@@ -84,7 +91,7 @@ export async function openStore(
     clock,
     random,
     stats,
-    auditRetentionMs,
+    ...keeping,
     connectionsMax: config.mysqlConnectionsMax,
     tls: mysqlTlsOf(config),
     observe
@@ -177,6 +184,7 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
     random,
     randomBytes,
     log,
+    warmUp: true,
     onCountsShared: shared => {
       if (shared) log.info('limits: counted by all instances together')
       else log.warn('limits: counted by each instance for itself until Redis is back')

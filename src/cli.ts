@@ -23,6 +23,13 @@ const usage = `slotlock locks appointment slots.
                     --dead | --id ID | --since TIME  [--endpoint N]
   slotlock webhooks discard --dead       forget what was given up  [--endpoint N]
   slotlock webhooks test [--endpoint N]  send a signed webhook.test; exits 1 if an endpoint does not take it
+  slotlock warm [--calendar ID]...       bring the rows of days to Redis: of these calendars, the next 14 days
+                [--days N]               (or N); without both, what was read lately
+  slotlock erase --booking ID            erase the customer data of this booking,
+                 --email ADDRESS         of all bookings of this address,
+                 --before DATE           or of all appointments before that day; the bookings stay
+                 [--dry-run]             only say how many
+  slotlock encrypt                       encrypt with CUSTOMER_KEY what was kept without it or with the one before
 
 Settings are environment variables; \`slotlock config\` names them all.
 `
@@ -38,6 +45,9 @@ const commands: Record<string, Command> = {
   config: async (...given) => (await import('./commands/config.js')).printSettings(...given),
   doctor: async (...given) => (await import('./commands/doctor.js')).doctor(...given),
   webhooks: async (...given) => (await import('./commands/webhooks.js')).webhooks(...given),
+  warm: async (...given) => (await import('./commands/warm.js')).warm(...given),
+  erase: async (...given) => (await import('./commands/customers.js')).erase(...given),
+  encrypt: async (...given) => (await import('./commands/customers.js')).encrypt(...given),
   help: () => void process.stdout.write(usage),
   version: async () => {
     const { packageVersion } = await import('./app.js')

@@ -122,6 +122,9 @@ function configOf(values: Values): Config {
       timeoutMs: values.WEBHOOK_TIMEOUT_MS,
       retryMs: values.WEBHOOK_RETRY_MS
     }),
+    customerKeys: Object.freeze(values.CUSTOMER_KEY),
+    customerRetentionDays: values.CUSTOMER_RETENTION_DAYS,
+    addressRetentionDays: values.ADDRESS_RETENTION_DAYS,
     sessionsPerMinuteMax: values.RATE_SESSIONS_PER_MINUTE_MAX,
     requestsPerMinuteMax: values.RATE_REQUESTS_PER_MINUTE_MAX,
     messagesPerSecondMax: values.RATE_MESSAGES_PER_SECOND_MAX,

@@ -1,9 +1,11 @@
 import { Redis } from 'ioredis'
-import { mustAsk } from '../harness/http-client.js'
+import type { Cluster } from '../harness/cluster.js'
+import { ask, mustAsk } from '../harness/http-client.js'
 import { type Report, verdictOf } from '../harness/report.js'
 import { formatNumber } from '../harness/stats.js'
 
 const memoryMbMax = 256
+const hitRateMin = 0.9
 const inRedisMsMax = 1
 
 /** What Redis itself says of the day: its memory, and how long the scripts of hovers and locks ran inside it. */
@@ -41,6 +43,41 @@ export async function redisFigures(
     measured: latencies.map(formatNumber).join('; '),
     target: '< 1',
     verdict: verdictOf(Math.max(...latencies) < 1, isVoid || latencies.some(Number.isNaN))
+  })
+}
+
+/** How many readings of slots, all day and on all instances, needed no database. */
+export async function cacheFigures(
+  cluster: Pick<Cluster, 'http' | 'adminToken'>,
+  report: Report
+): Promise<void> {
+  const stats = await mustAsk<{
+    hits: number
+    misses: number
+    hitRate: number
+    totalKeys: number
+    memoryUsage: number
+  }>(`${cluster.http[0]}/v1/cache/stats`, { token: cluster.adminToken })
+  const pages = await Promise.all(cluster.http.map(async http => (await ask(`${http}/metrics`)).text))
+  const total = (name: string): number =>
+    pages.reduce(
+      (sum, page) => sum + Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(page)?.[1] ?? Number.NaN),
+      0
+    )
+  const [hits, misses, shared] = ['hits', 'misses', 'shared'].map(name =>
+    total(`slotlock_cache_${name}_total`)
+  ) as [number, number, number]
+  report.figure({
+    what: 'hit rate of the read cache, all day',
+    measured: `${formatNumber(stats.hitRate)} (${stats.hits} of ${stats.hits + stats.misses}; ${stats.totalKeys} days in ${formatNumber(stats.memoryUsage / 2 ** 20)} MB)`,
+    target: `> ${hitRateMin}`,
+    verdict: verdictOf(stats.hitRate > hitRateMin, false)
+  })
+  report.figure({
+    what: 'readings of slots that the database was spared, share',
+    measured: `${formatNumber((hits + shared) / (hits + misses + shared))} (${hits} by Redis, ${shared} shared, ${misses} read)`,
+    target: `> ${hitRateMin}`,
+    verdict: verdictOf((hits + shared) / (hits + misses + shared) > hitRateMin, false)
   })
 }
 

@@ -15,7 +15,7 @@ import { dateOf, firstDayMs } from '../harness/slots.js'
 import { formatNumber, formatSpread, merged, percentile, spread } from '../harness/stats.js'
 import { atRate, cameTrue, nowMs, pause } from '../harness/time.js'
 import { openRawCommit, referencePath } from '../reference/raw.js'
-import { redisFigures } from './clinic-day.redis.js'
+import { cacheFigures, redisFigures } from './clinic-day.redis.js'
 import { type ClinicHandlers, clinicModule, type TimedOperation } from './clinic-day.visitor.js'
 
 const range = { calendar: 'clinic', from: dateOf(firstDayMs), to: dateOf(firstDayMs + 13 * 86_400_000) }
@@ -105,6 +105,7 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
   )
   const { values, isVoid } = result
   for (const [name, what] of [
+    ['view', 'reading the slots of two weeks'],
     ['select', 'selection'],
     ['lock', 'lock'],
     ['poll', 'heartbeat poll'],
@@ -162,7 +163,10 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
       verdict: verdictOf(queries.median < queriesPerRequestMax, false)
     })
   }
-  if (cluster.redisUrl !== undefined) await redisFigures(cluster.redisUrl, cluster.http, report, isVoid)
+  if (cluster.redisUrl !== undefined) {
+    await redisFigures(cluster.redisUrl, cluster.http, report, isVoid)
+    await cacheFigures(cluster, report)
+  }
   await fleet.end()
 
   function rawReference(of: typeof values): string {

@@ -10,7 +10,7 @@ import { nowMs, pause } from '../harness/time.js'
 import type { Answer, WsClient } from '../harness/ws-driver.js'
 
 /**
- * One client process of the clinic's day. A visitor looks around (hovers over three slots), clicks one (lock; another
+ * One client process of the clinic's day. A visitor opens the page (reads the slots), looks around (hovers over three slots), clicks one (lock; another
  * one when somebody was faster), fills in the form, and books or leaves. Some have no WebSocket and poll.
  */
 
@@ -34,7 +34,7 @@ interface Poller {
   cursor: string
 }
 
-export const timedOperations = ['select', 'lock', 'book', 'release', 'poll', 'cancel'] as const
+export const timedOperations = ['view', 'select', 'lock', 'book', 'release', 'poll', 'cancel'] as const
 export type TimedOperation = (typeof timedOperations)[number]
 
 let range: Range = { calendar: '', from: '', to: '' }
@@ -175,6 +175,7 @@ async function stay(ms: number): Promise<void> {
 
 async function visit(visitor: Visitor, visitMs: number): Promise<void> {
   const { random } = visitor
+  await view(visitor)
   // on average these waits add up to visitMs: arriving, looking and the form take a third each
   const third = visitMs / 3
   await stay(random() * 2 * third)
@@ -202,6 +203,15 @@ async function visit(visitor: Visitor, visitMs: number): Promise<void> {
   visitor.bookings.push(booking)
   booked.push({ id: booking.id, lock: lock.id, slots: booking.slots })
   bookings += 1
+}
+
+/** What a page does when it is opened. */
+async function view({ http, picture }: Visitor): Promise<void> {
+  const answer = await ask(`${http}/v1/calendars/${range.calendar}/slots?from=${range.from}&to=${range.to}`)
+  requests += 1
+  record('view', answer.tookMs)
+  if (answer.status === 200) picture.apply((JSON.parse(answer.text) as { slots: SlotState[] }).slots)
+  else refuse('view', codeOf(answer.text) ?? String(answer.status))
 }
 
 async function clickUntilLocked(visitor: Visitor): Promise<LockView | undefined> {

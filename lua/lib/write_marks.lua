@@ -1,7 +1,7 @@
 --- @include "lib/mark"
 
 -- Writes what the database says of each slot, unless the same or a greater version is there, and returns how many
--- were written. `rows[i]` belongs to `slot_keys[i]` and is `<ttl_ms> <mark>`.
+-- were written. `rows[i]` belongs to `slot_keys[i]` and begins with `<ttl_ms> <mark>`.
 --
 -- A slot that became free while another lock's reservation stands keeps the reservation and takes the version: the
 -- one who is asking the database at this moment will not be refused by news of the past.
@@ -11,7 +11,7 @@ local function write_marks(slot_keys, rows)
   local present = redis.call('MGET', unpack(slot_keys))
   local writes = {}
   for i, slot_key in ipairs(slot_keys) do
-    local ttl_ms, text = string.match(rows[i], '^(%d+) (.+)$')
+    local ttl_ms, text = string.match(rows[i], '^(%d+) (%S+)')
     local before, after = read_mark(present[i]), read_mark(text)
     assert(text and after.state ~= 'foreign', 'no mark: ' .. rows[i])
     if after.ver > before.ver then

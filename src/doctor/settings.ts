@@ -57,6 +57,14 @@ export function judgeSettings(config: Config): Finding[] {
       'give slotlock an account of its own (ACL SETUSER)'
     )
   }
+  if (environment === 'production' && config.customerKeys.length === 0) {
+    found(
+      'settings-customer-plain',
+      'warning',
+      'CUSTOMER_KEY is not set: who gets hold of the database, or of a backup, reads names and addresses of customers',
+      'set it, then run `slotlock encrypt` once; make one with: node -p "crypto.randomBytes(32).toString(\'base64\')"'
+    )
+  }
   if (mysqlUrl !== undefined && !isHere(hostOf(mysqlUrl)) && config.mysqlTls === 'off') {
     found(
       'database-plain',

@@ -1,5 +1,6 @@
 import type { CalendarId, LockId, SessionId, SlotId } from './ids.js'
 import type { LockRecord } from './lock.js'
+import type { RowCache } from './row-cache.js'
 import type { Selection, SlotRow } from './slot.js'
 
 /**
@@ -25,6 +26,9 @@ export type LiveListener = (event: LiveEvent) => void
  * counts that and goes on without.
  */
 export interface FastLane {
+  /** Copies of rows for readings; `settle` keeps them up to date. */
+  readonly rows: RowCache
+
   /**
    * Marks all slots as being taken by this lock, for `pendingMs`, or says which are marked by others.
    *

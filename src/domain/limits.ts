@@ -31,6 +31,8 @@ export const sessionTtlMs = 86_400_000
 export const requestIdTtlMs = 86_400_000
 /** The audit trail is kept for so long unless a setting says otherwise. */
 export const auditRetentionDays = 90
+/** So are the network addresses of those who booked, and of staff in the audit trail. */
+export const addressRetentionDays = 30
 /** The holder is warned so long before the end. */
 export const expiringWarningMs = 60_000
 /** A hover that went to the database because Redis was out is forgotten after so long at the latest. */

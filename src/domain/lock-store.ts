@@ -148,6 +148,12 @@ export interface LockStore {
    */
   purge(rowsMax: number): Promise<{ deleted: number }>
 
+  /**
+   * One step of what retention asks for: customer data after its time, addresses and browsers' names after theirs. The
+   * bookings stay. `more`: there is another step at once.
+   */
+  forgetOld(): Promise<{ forgotten: number; more: boolean }>
+
   close(): Promise<void>
 }
 

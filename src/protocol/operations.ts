@@ -5,6 +5,7 @@ import type { ErrorCode } from './codes.js'
 import {
   AuditEntrySchema,
   BookingSchema,
+  CacheStatsSchema,
   CalendarDefinitionSchema,
   CalendarIdSchema,
   CalendarSummarySchema,
@@ -310,6 +311,14 @@ export const operations = {
       )
     }),
     errors: ['INVALID_REQUEST', 'CALENDAR_NOT_FOUND', 'STORE_UNAVAILABLE']
+  }),
+  readCacheStats: define({
+    summary: 'How often readings of slots needed no database, and what that costs Redis',
+    access: 'staff',
+    http: { method: 'GET', path: '/v1/cache/stats', status: 200 },
+    params: Type.Object({}),
+    result: CacheStatsSchema,
+    errors: []
   }),
   revoke: define({
     summary: 'End somebody’s lock',

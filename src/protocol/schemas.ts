@@ -86,6 +86,22 @@ export const StaffLockSchema = Type.Object({
 })
 export type StaffLockView = Static<typeof StaffLockSchema>
 
+export const CacheStatsSchema = Type.Object({
+  hits: Type.Integer({ description: 'readings that needed no database' }),
+  misses: Type.Integer({ description: 'readings that were asked of the database' }),
+  hitRate: Type.Number({ minimum: 0, maximum: 1, description: 'hits of all; 0 before the first reading' }),
+  totalKeys: Type.Integer({ description: 'what is kept: days of calendars, or readings of this process' }),
+  memoryUsage: Type.Integer({ description: 'bytes that this takes' }),
+  keptIn: words(
+    ['redis', 'process'],
+    'redis: counts of all instances; process: there is no Redis, or it is out, and this instance speaks for itself'
+  ),
+  shared: Type.Integer({
+    description:
+      'readings of this instance that were answered by one that somebody asked for at the same time'
+  })
+})
+
 export const AuditEntrySchema = Type.Object({
   id: Type.Integer({ minimum: 0, description: 'grows with time; the same entry told twice has the same' }),
   type: words(auditTypes, 'what happened; expired: the time of a lock ran out'),

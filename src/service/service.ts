@@ -21,7 +21,10 @@ import { type ProvableLane, RedisHealth, type RedisHealthChange } from './lane/r
 import { SharedCounts } from './lane/shared-counts.js'
 import { LiveFeed } from './live/feed.js'
 import { Hovers } from './live/hovers.js'
+import { SeenChanges } from './live/seen-changes.js'
 import { bookingsDeskHandlers } from './reading/bookings-desk.js'
+import { type CacheCounts, cacheCounts, cacheStatsHandlers } from './reading/cache-stats.js'
+import { CachedRows } from './reading/cached-rows.js'
 import { CalendarOrigins } from './reading/calendar-origins.js'
 import { CalendarDirectory } from './reading/calendars.js'
 import { ChangesReader } from './reading/changes.js'
@@ -35,6 +38,7 @@ import { RevocationWatch } from './upkeep/revocation-watch.js'
 import { ServiceMonitor } from './upkeep/status.js'
 import { Sweep } from './upkeep/sweep.js'
 import { Tail } from './upkeep/tail.js'
+import { Warming } from './upkeep/warming.js'
 
 export type Lane = FastLane & ProvableLane
 
@@ -52,6 +56,8 @@ export interface ServiceParts {
   randomBytes: RandomBytes
   timers?: Timers
   log: ResyncLog
+  /** Bring the rows that were read lately to Redis after the start. */
+  warmUp?: boolean
   onRedisChange?: (change: RedisHealthChange) => void
   /** From now on limits are counted by all instances together, or by each for itself. */
   onCountsShared?: (shared: boolean) => void
@@ -73,8 +79,8 @@ export interface Service {
   counts(): Record<string, number>
   /** How far the parts are behind, in milliseconds. */
   lags(): { tail: number; expiry: number }
-  /** Of the slot reading; see SlotReader. */
-  cacheStats(): SlotReader['cacheStats']
+  /** Of the readings of slots on this instance. */
+  cacheCounts(): CacheCounts
   /** What has to be known before anything is served. Throws StoreError. */
   prepare(): Promise<void>
   start(): void
@@ -119,7 +125,8 @@ export function createService(parts: ServiceParts): Service {
   const fastPath = new FastPath(lane, health ?? noLane)
   const sharedCounts =
     lane && new SharedCounts({ path: fastPath, clock, timers, onChange: parts.onCountsShared ?? (() => {}) })
-  const feed = new LiveFeed({ store, fastPath, lane, timers })
+  const seen = lane && new SeenChanges(() => store.nowMs())
+  const feed = new LiveFeed({ store, fastPath, lane, seen, timers })
   const monitor = new ServiceMonitor({ store, redis: health, clock, timers })
   const resync = new Resync({ store, feed, fastPath, clock, log })
   const calendars = new CalendarDirectory(store, () => clock.monotonic())
@@ -133,8 +140,16 @@ export function createService(parts: ServiceParts): Service {
     requestResync: calendar => resync.request(calendar)
   })
   const hovers = new Hovers({ store, feed, fastPath, alone })
-  const reader = new SlotReader({ store, feed, hovers, calendars, tagOf, clock, timers })
-  const changes = new ChangesReader({ store, feed, hovers, reader, calendars, tagOf, timers })
+  const rows: CachedRows = new CachedRows({
+    store,
+    fastPath,
+    seen: seen ?? new SeenChanges(() => store.nowMs()),
+    watchfulness: () => tail,
+    clock,
+    timers
+  })
+  const reader = new SlotReader({ store, feed, hovers, calendars, rows, tagOf, clock, timers })
+  const changes = new ChangesReader({ store, feed, hovers, reader, seen, calendars, tagOf, timers })
   const selecting = new Selecting({ store, feed, fastPath, calendars, limits, tagOf, alone, timers })
   const sweep = new Sweep({ ...shared, feed })
   const warnings = new ExpiryWarnings({ store, feed, clock, timers })
@@ -148,7 +163,14 @@ export function createService(parts: ServiceParts): Service {
     clock,
     timers
   })
-  const tail = alone ? undefined : new Tail({ store, feed, fastPath, clock, timers })
+  const tail: Tail | undefined = alone
+    ? undefined
+    : new Tail({ store, feed, fastPath, clock, timers, copiesInUse: () => rows.inUse })
+
+  const warming =
+    lane && parts.warmUp === true
+      ? new Warming({ fastPath, rows, calendars, nowMs: () => store.nowMs(), clock, timers, log })
+      : undefined
 
   feed.listen((event, origin) => {
     if (origin === 'here') return // who makes a change tells the gate and the directory itself
@@ -183,6 +205,7 @@ export function createService(parts: ServiceParts): Service {
       ...calendarHandlers({ store, calendars, announcer }),
       ...endingSessionsHandlers({ store, gate, announcer, revoked }),
       ...reader.handlers(),
+      ...cacheStatsHandlers({ fastPath, reader, clock }),
       ...changes.handlers(),
       ...selecting.handlers()
     },
@@ -207,17 +230,19 @@ export function createService(parts: ServiceParts): Service {
       expiryWarnings: warnings.warned,
       revocationReadingsFailed: revocations.failed,
       rowsPurged: purge.deleted,
+      personsForgotten: purge.forgotten,
       hoversNotShared: selecting.kept,
       limitCountsNotShared: sharedCounts?.notShared ?? 0
     }),
     lags: () => ({ tail: tail?.lagMs ?? 0, expiry: sweep.lagMs }),
-    cacheStats: () => reader.cacheStats,
+    cacheCounts: () => cacheCounts(rows, reader),
     prepare: () => revocations.readAll(),
     start() {
       for (const part of [
         monitor,
         health,
         sharedCounts,
+        rows,
         reader,
         changes,
         selecting,
@@ -225,7 +250,8 @@ export function createService(parts: ServiceParts): Service {
         sweep,
         tail,
         revocations,
-        purge
+        purge,
+        warming
       ])
         part?.start()
     },
@@ -233,9 +259,20 @@ export function createService(parts: ServiceParts): Service {
     async stop() {
       changes.stop()
       await Promise.all(
-        [health, monitor, sharedCounts, reader, selecting, warnings, sweep, tail, revocations, purge].map(
-          part => part?.stop()
-        )
+        [
+          health,
+          monitor,
+          sharedCounts,
+          rows,
+          reader,
+          selecting,
+          warnings,
+          sweep,
+          tail,
+          revocations,
+          purge,
+          warming
+        ].map(part => part?.stop())
       )
       await resync.stop()
       await feed.stop()

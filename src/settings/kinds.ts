@@ -136,6 +136,31 @@ export const secretPair: Kind<readonly string[]> = {
   print: secrets => secrets.map(() => '***').join(',')
 }
 
+export const keyBytes = 32
+
+/** None, one, or the one that encrypts and the one before it. */
+export const keyPair: Kind<readonly Buffer[]> = {
+  name: `${keyBytes} bytes as base64, or two such with a comma between`,
+  parse(text) {
+    const texts = itemsOf(text)
+    if (texts.length > 2)
+      return wrong(`has ${texts.length} parts; one key, or the new one and the one before it`)
+    const keys: Buffer[] = []
+    for (const each of texts) {
+      const key = /^[A-Za-z0-9+/_-]+={0,2}$/.test(each) ? Buffer.from(each, 'base64') : Buffer.alloc(0)
+      if (key.length !== keyBytes) {
+        return wrong(
+          `is not ${keyBytes} random bytes as base64. Make them with: node -p "crypto.randomBytes(${keyBytes}).toString('base64')"`
+        )
+      }
+      keys.push(key)
+    }
+    if (keys.length === 2 && keys[0]!.equals(keys[1]!)) return wrong('has the same key twice')
+    return ok(keys)
+  },
+  print: keys => keys.map(() => '***').join(',')
+}
+
 /** Optional: undefined when empty. Never printed. */
 export const password: Kind<string | undefined> = {
   name: 'text',

@@ -42,6 +42,11 @@ export interface Config {
   readonly limits: Readonly<Limits>
   readonly auditRetentionDays: number
   readonly webhooks: WebhookSettings
+  /** 32 bytes each: the first encrypts customer data, all decrypt. Empty: it is not encrypted. */
+  readonly customerKeys: readonly Buffer[]
+  /** 0: kept until somebody erases it. */
+  readonly customerRetentionDays: number
+  readonly addressRetentionDays: number
   /** Rate limits; 0 is off. */
   readonly sessionsPerMinuteMax: number
   readonly requestsPerMinuteMax: number

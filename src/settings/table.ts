@@ -1,4 +1,5 @@
 import {
+  addressRetentionDays,
   auditRetentionDays,
   defaultLimits,
   type Limits,
@@ -10,6 +11,7 @@ import { jwksSource } from './host-kinds.js'
 import {
   addressList,
   type Kind,
+  keyPair,
   listOf,
   oneOf,
   originList,
@@ -296,6 +298,25 @@ export const settings = {
     'how long a webhook that failed waits; twice as long after each failure, an hour at most',
     c => c.webhooks.retryMs
   ),
+  CUSTOMER_KEY: setting(
+    keyPair,
+    '',
+    'encrypts customer data in the database; the second of a comma-separated pair still decrypts',
+    c => c.customerKeys,
+    'none: not encrypted'
+  ),
+  CUSTOMER_RETENTION_DAYS: setting(
+    wholeNumber(0, 36_500),
+    0,
+    'days after the appointment that customer data is kept; 0: until somebody erases it',
+    c => c.customerRetentionDays
+  ),
+  ADDRESS_RETENTION_DAYS: setting(
+    wholeNumber(1, 36_500),
+    addressRetentionDays,
+    'days that the network addresses of those who booked, and of staff in the audit trail, are kept',
+    c => c.addressRetentionDays
+  ),
   RATE_SESSIONS_PER_MINUTE_MAX: setting(
     wholeNumber(0, rateBound),
     3_000,
@@ -381,5 +402,6 @@ export const fileSettings: ReadonlySet<SettingName> = new Set([
   'MYSQL_URL',
   'SLOTLOCK_SECRET',
   'WEBHOOK_URL',
-  'WEBHOOK_SECRET'
+  'WEBHOOK_SECRET',
+  'CUSTOMER_KEY'
 ])

@@ -3,6 +3,8 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { errorCodes } from '../../src/protocol/codes.js'
 import { noLockLimits } from '../../src/transport/settings.js'
+import { runCli } from '../helpers/instance.js'
+import { until } from '../helpers/process.js'
 import { setUps, startWorld } from '../helpers/set-ups.js'
 import { WebhookReceiver, webhookSecret } from '../helpers/webhook-receiver.js'
 import { Clinic, calendar } from './clinic.js'
@@ -111,6 +113,36 @@ t.test('every metric and label of the dashboard and the alerts is shown by an in
   t.match(page, /^slotlock_store_call_duration_seconds_count\{store="sql",call="transaction"\} [1-9]/m)
   t.match(page, /^slotlock_limited_total\{limit="slotsPerAddressMax"\} 1$/m)
   t.match(page, /^slotlock_redis_in_use 1$/m)
+
+  // the same instance, by way of the read cache
+  const stats = async (token?: string) =>
+    (await fetch(`${world.a.url}/v1/cache/stats`, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` }
+    }).then(answer => answer.json())) as Record<string, unknown>
+  t.match(await stats(), { code: 'UNAUTHENTICATED' })
+  t.match(await stats(ann.token), { code: 'FORBIDDEN' })
+  t.match(await stats(world.tokenOf('staff')), { keptIn: 'redis', hitRate: Number })
+  const { code, stdout, stderr } = await runCli(
+    ['warm', '--calendar', calendar, '--days', '3'],
+    world.settings
+  )
+  t.equal(code, 0, stderr)
+  const warmed = JSON.parse(stdout) as Record<string, number>
+  t.match(warmed, { calendars: 1, days: warmed.filled })
+  t.ok(warmed.filled! >= 3, `${warmed.filled} days`)
+  await until('a reading is a hit, and counted', async () => {
+    await clinic.read()
+    const { hits, hitRate, totalKeys, memoryUsage } = await stats(world.tokenOf('staff'))
+    return Number(hits) > 0 && Number(hitRate) > 0 && Number(totalKeys) > 0 && Number(memoryUsage) > 0
+  })
+  for (const args of [
+    ['--calendar', 'Clinic'],
+    ['--days', '0'],
+    ['--calendar', 'nobody']
+  ]) {
+    t.equal((await runCli(['warm', ...args], world.settings)).code, 2, args.join(' '))
+  }
+  t.match(world.a.log, /warmed up \d+ of \d+ days in \d+ ms/)
 })
 
 t.test('every metric is named by the rules: a unit at the end, _total for what only grows', async t => {

@@ -293,6 +293,10 @@ t.test('what watchers were told is compared with each other and with the databas
   const shown = push('one', 'free', 8)
   t.equal(found(fresh, [shown, old]).length, 1)
   t.same(found(fresh, [push('one', 'free', 8, { at: 205 }), old]), [], 'it was shown after the question')
+  const elsewhere = push('one', 'free', 8, { instance: 1 })
+  t.same(found(fresh, [elsewhere, old]), [], 'another instance may not have heard of it yet')
+  const later = push('two', 'locked', 7, { askedAt: 10_000, at: 10_010 })
+  t.equal(found(fresh, [elsewhere, later]).length, 1, 'after a while it has')
   t.same(
     found(fresh, [shown, old, { kind: 'fault', name: 'mariadb frozen', from: 150, to: 300 }]),
     [],

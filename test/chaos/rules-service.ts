@@ -29,8 +29,15 @@ export function versions(pushes: readonly Push[], looks: readonly Look[]): RuleR
 const outBelievedMs = 3_000
 
 /**
- * A snapshot is no older than what anybody had been shown when it was asked for, so that reconnecting never takes
- * anything back. While the database is out an old one is better than none, and is not judged.
+ * What another instance has shown an instance may learn so late: if it was told nothing, by the tail, and if the commit
+ * was slow as well, by the late one.
+ */
+const catchUpMs = 6_000
+
+/**
+ * A snapshot is no older than what anybody had been shown by the same instance when it was asked for, so that coming again
+ * takes nothing back, and than what anybody had been shown a while before. While the database is out an old one is better
+ * than none, and is not judged.
  */
 export function snapshots(pushes: readonly Push[], faults: readonly Fault[]): RuleReport {
   const outages = faults.filter(({ name }) => name.startsWith('mariadb'))
@@ -41,20 +48,26 @@ export function snapshots(pushes: readonly Push[], faults: readonly Fault[]): Ru
         fault.from <= at &&
         fault.to + outBelievedMs >= askedAt
     )
-  const shown = new Map<string, number>()
+  const shown = new Shown()
+  const shownHere = new Map<number, Shown>()
   const findings: Finding[] = []
   let looked = 0
   const timeline = pushes.map(push => ({ push, when: push.askedAt ?? push.at }))
   timeline.sort((a, b) => a.when - b.when)
-  for (const { push } of timeline) {
-    const isSnapshot = push.askedAt !== undefined
-    if (isSnapshot && mayBeOld(push)) continue
+  let told = 0
+  for (const { push, when } of timeline) {
+    const here = shownHere.get(push.instance) ?? new Shown()
+    shownHere.set(push.instance, here)
+    if (push.askedAt === undefined) {
+      here.add(push)
+      continue
+    }
+    if (mayBeOld(push)) continue
+    for (; timeline[told]!.when <= when - catchUpMs; told += 1) {
+      if (timeline[told]!.push.askedAt === undefined) shown.add(timeline[told]!.push)
+    }
     for (const { slot, ver } of push.slots) {
-      const known = shown.get(slot) ?? 0
-      if (!isSnapshot) {
-        if (ver > known) shown.set(slot, ver)
-        continue
-      }
+      const known = Math.max(here.verOf(slot), shown.verOf(slot))
       looked += 1
       if (ver < known)
         findings.push({
@@ -63,6 +76,19 @@ export function snapshots(pushes: readonly Push[], faults: readonly Fault[]): Ru
     }
   }
   return { rule: 'a snapshot takes nothing back', looks: looked, findings }
+}
+
+/** The greatest version of each slot. */
+class Shown {
+  readonly #versions = new Map<string, number>()
+
+  add({ slots }: Push): void {
+    for (const { slot, ver } of slots) if (ver > this.verOf(slot)) this.#versions.set(slot, ver)
+  }
+
+  verOf(slot: string): number {
+    return this.#versions.get(slot) ?? 0
+  }
 }
 
 /** After the last fault everything agrees again, by itself. */

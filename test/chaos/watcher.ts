@@ -1,3 +1,4 @@
+import { ask } from '../../load-tests/harness/http-client.js'
 import { Picture } from '../../load-tests/harness/picture.js'
 import { nowMs, pause } from '../../load-tests/harness/time.js'
 import { WsClient } from '../../load-tests/harness/ws-driver.js'
@@ -10,6 +11,8 @@ import type { HistoryEvent } from './history.js'
 const reconnectMs = 50
 const reconnectJitterMs = 250
 const lookMs = 25
+/** Somebody else opens the page about so often; what they read may come from a copy. */
+const pageMs = 400
 
 export interface WatcherOptions {
   instance: number
@@ -21,7 +24,7 @@ export interface WatcherOptions {
 
 /**
  * A screen that stays with one instance: reads a snapshot, follows the pushes, keeps the greater version, and starts
- * again with a snapshot whenever its connection is gone.
+ * again with a snapshot whenever its connection is gone. Beside it the page is opened again and again, over HTTP.
  */
 export class Watcher {
   readonly name: string
@@ -39,6 +42,22 @@ export class Watcher {
 
   /** Until `end`. */
   async follow(): Promise<void> {
+    await Promise.all([this.#followPushes(), this.#openPages()])
+  }
+
+  async #openPages(): Promise<void> {
+    const { address, calendar, random } = this.#options
+    const url = `${address.http}/v1/calendars/${calendar.id}/slots?from=${calendar.from}&to=${calendar.to}`
+    while (!this.#ended) {
+      const askedAt = nowMs()
+      const answer = await ask(url).catch(() => undefined)
+      if (answer?.status === 200)
+        this.#record((JSON.parse(answer.text) as { slots: SlotState[] }).slots, nowMs(), askedAt)
+      await pause(pageMs * (0.5 + random()))
+    }
+  }
+
+  async #followPushes(): Promise<void> {
     const { random } = this.#options
     while (!this.#ended) {
       try {
@@ -85,6 +104,10 @@ export class Watcher {
 
   #see(slots: readonly SlotState[], at: number, askedAt?: number): void {
     this.picture.apply(slots)
+    this.#record(slots, at, askedAt)
+  }
+
+  #record(slots: readonly SlotState[], at: number, askedAt?: number): void {
     this.#options.record({
       kind: 'push',
       watcher: this.name,

@@ -190,6 +190,7 @@ const makers: {
   ],
   readBooking: [1, (dice, known) => ({ booking: known.booking(dice) })],
   staffLocks: [2, dice => ({ calendar: calendarOf(dice) })],
+  readCacheStats: [1, () => ({})],
   readAudit: [
     2,
     (dice, known) => ({

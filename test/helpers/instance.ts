@@ -97,7 +97,7 @@ export async function runCli(args: readonly string[], settings: Env = {}): Promi
 /** The developer's own REDIS_URL must not reach a server under test; what is not about slotlock stays. */
 export function environment(settings: Env): NodeJS.ProcessEnv {
   const ours =
-    /^(SLOTLOCK_|REDIS_|MYSQL_|RATE_|LOCK|SLOTS_|SELECTION_|CONNECTIONS_|SHUTDOWN_|TRUST_|SITE_|HOST_|WEBHOOK_|HOST$|PORT$|LOG_LEVEL$|NODE_OPTIONS$)/
+    /^(SLOTLOCK_|REDIS_|MYSQL_|RATE_|LOCK|SLOTS_|SELECTION_|CONNECTIONS_|SHUTDOWN_|TRUST_|SITE_|HOST_|WEBHOOK_|CUSTOMER_|ADDRESS_|AUDIT_|HOST$|PORT$|LOG_LEVEL$|NODE_OPTIONS$)/
   const others = Object.entries(process.env).filter(([name]) => !ours.test(name))
   return { ...Object.fromEntries(others), PORT: '0', ...settings }
 }

@@ -37,7 +37,13 @@ const settle = (rows: Record<string, string>, deadline_ms = early) =>
   scripts.slotsSettle.run(
     redis,
     { slot_keys: Object.keys(rows) },
-    { channel, event: 'news', deadline_ms, rows: Object.values(rows) }
+    {
+      channel,
+      event: 'news',
+      day_prefix: keys.dayPrefix(clinic),
+      deadline_ms,
+      rows: Object.values(rows).map(row => `${row} ${row.slice(row.indexOf(' ') + 1)}:owner:0`)
+    }
   )
 async function twice<T>(t: Test, run: () => Promise<T>, first: T, second: T = first): Promise<void> {
   t.strictSame(await run(), first, 'sent once')
@@ -202,7 +208,7 @@ t.test('slots_settle SETTLED: what is no mark is overwritten', async t => {
 })
 
 t.test('slots_settle: a row it cannot read fails before anything is written', async t => {
-  await t.rejects(settle({ [nine]: '600000 6:locked:lock', [ten]: 'nonsense' }), /no mark: nonsense/)
+  await t.rejects(settle({ [nine]: '600000 6:locked:lock', [ten]: '600000 nonsense' }), /no mark/)
   t.strictSame(await redis.mget(nine, ten), [null, null])
 })
 

@@ -12,8 +12,10 @@ import type { LockStore } from '../../src/domain/lock-store.js'
 import type { Selection, SlotRow } from '../../src/domain/slot.js'
 import { FastPath } from '../../src/service/lane/fast-path.js'
 import { type FeedEvent, LiveFeed, type Origin } from '../../src/service/live/feed.js'
+import { SeenChanges } from '../../src/service/live/seen-changes.js'
 import { openSqliteStore } from '../../src/stores/sql/open-sqlite.js'
 import { SteppedTime } from '../helpers/stepped-time.js'
+import { MemoryRows } from './memory-rows.js'
 
 export const demo = 'demo' as CalendarId
 export const room = 'room' as ResourceId
@@ -60,6 +62,7 @@ export class MemoryLane implements FastLane {
   /** Everybody who is connected to the same Redis. */
   readonly others: MemoryLane[] = []
   listener: LiveListener = () => {}
+  rows = new MemoryRows()
   readonly calendars = new Set<CalendarId>()
   readonly sessions = new Set<SessionId>()
   readonly settled: { calendar: CalendarId; rows: readonly SlotRow[] }[] = []
@@ -84,6 +87,7 @@ export class MemoryLane implements FastLane {
   async settle(calendar: CalendarId, rows: readonly SlotRow[]): Promise<void> {
     await this.#call()
     this.settled.push({ calendar, rows })
+    this.rows.settle(rows)
     this.#tell(other => {
       if (other.calendars.has(calendar)) other.listener({ kind: 'slots', calendar, rows: [...rows] })
     })
@@ -183,6 +187,7 @@ export interface Instance {
   health: { green: boolean }
   fastPath: FastPath
   feed: LiveFeed
+  seen: SeenChanges
   /** All that the feed told, in order. */
   events: { event: FeedEvent; origin: Origin }[]
   /** What a screen that applies the version rule shows. */
@@ -217,7 +222,8 @@ export async function instance(
 export function over(store: LockStore, timers: Pick<SteppedTime, 'after'>, lane?: MemoryLane): Instance {
   const health = { green: true }
   const fastPath = new FastPath(lane, { allows: () => health.green, record: () => {} })
-  const feed = new LiveFeed({ store, fastPath, lane, timers })
+  const seen = new SeenChanges(() => store.nowMs())
+  const feed = new LiveFeed({ store, fastPath, lane, seen, timers })
   if (lane !== undefined) lane.listener = event => feed.receive(event)
   const events: Instance['events'] = []
   const screen: Instance['screen'] = new Map()
@@ -226,12 +232,15 @@ export function over(store: LockStore, timers: Pick<SteppedTime, 'after'>, lane?
     if (event.kind !== 'slots') return
     for (const row of event.rows) if (row.ver > (screen.get(row.slot)?.ver ?? -1)) screen.set(row.slot, row)
   })
-  return { store, lane, health, fastPath, feed, events, screen }
+  return { store, lane, health, fastPath, feed, seen, events, screen }
 }
 
 export function connected(count: number): MemoryLane[] {
   const lanes = Array.from({ length: count }, () => new MemoryLane())
-  for (const lane of lanes) lane.others.push(...lanes.filter(other => other !== lane))
+  for (const lane of lanes) {
+    lane.others.push(...lanes.filter(other => other !== lane))
+    lane.rows = lanes[0]!.rows
+  }
   return lanes
 }
 

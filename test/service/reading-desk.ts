@@ -2,9 +2,11 @@ import type { Caller } from '../../src/service/callers/caller.js'
 import { viewerTag } from '../../src/service/callers/viewer-tag.js'
 import { Selecting } from '../../src/service/changing/selecting.js'
 import { Hovers } from '../../src/service/live/hovers.js'
+import { CachedRows } from '../../src/service/reading/cached-rows.js'
 import { CalendarDirectory } from '../../src/service/reading/calendars.js'
 import { ChangesReader } from '../../src/service/reading/changes.js'
 import { SlotReader } from '../../src/service/reading/reading.js'
+import { Tail } from '../../src/service/upkeep/tail.js'
 import { instance, sessionId } from './live-fixture.js'
 
 export const visitor = (name?: string): Caller => ({
@@ -27,9 +29,12 @@ export async function desk(
   const calendars = new CalendarDirectory(one.store, time.monotonic)
   const shared = { ...one, calendars, tagOf: viewerTag, clock: time, timers: time, alone }
   const hovers = new Hovers(shared)
-  const reader = new SlotReader({ ...shared, hovers })
+  const rows: CachedRows = new CachedRows({ ...shared, watchfulness: () => tail })
+  const tail = new Tail({ ...shared, copiesInUse: () => rows.inUse })
+  const reader = new SlotReader({ ...shared, hovers, rows })
   const changes = new ChangesReader({ ...shared, hovers, reader })
   const selecting = new Selecting({ ...shared, limits: { selectionTtlMs: 10_000 } })
+  rows.start()
   reader.start()
   changes.start()
   selecting.start()
@@ -37,11 +42,15 @@ export async function desk(
     changes.stop()
     await selecting.stop()
     await reader.stop()
+    await rows.stop()
+    await tail.stop()
   })
   return {
     ...one,
     calendars,
     reader,
+    rows,
+    tail,
     changes,
     selecting,
     ...reader.handlers(),

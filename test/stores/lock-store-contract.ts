@@ -6,6 +6,7 @@ import { endPromises, sweepPromises } from './lock-store-ends.js'
 import type { Declare, Subject } from './lock-store-fixture.js'
 import { grantPromises, replacePromises } from './lock-store-grants.js'
 import { randomHistories } from './lock-store-histories.js'
+import { privacyPromises } from './lock-store-privacy.js'
 import { instancePromises, keepingPromises, readPromises } from './lock-store-upkeep.js'
 
 /** Every promise of the port, held against one kind of store. `open` gives a fresh, migrated database each time. */
@@ -28,6 +29,7 @@ export function lockStoreContract(t: Test, open: () => Promise<Subject>): void {
   readPromises(promise)
   keepingPromises(promise)
   auditPromises(promise)
+  privacyPromises(promise)
   instancePromises(promise)
   randomHistories(promise)
 }

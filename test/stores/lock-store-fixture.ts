@@ -3,12 +3,14 @@ import type { Test } from 'tap'
 import type { BookingId, CalendarId, LockId, SessionId, SlotId } from '../../src/domain/ids.js'
 import type { BookRequest, GrantOutcome, GrantRequest, LockStore } from '../../src/domain/lock-store.js'
 import type { SlotRow } from '../../src/domain/slot.js'
+import type { StoreSettings } from '../../src/stores/sql/context.js'
+import type { SqlLockStore } from '../../src/stores/sql/lock-store.js'
 
 /** One empty database, and the stores of the instances that share it. */
 export interface Subject {
   store: LockStore
-  /** A second instance over the same data, with caches and clocks of its own; undefined where there can be none. */
-  another?: () => Promise<LockStore>
+  /** A second instance over the same data, with caches, clocks and settings of its own; undefined where there can be none. */
+  another?: (settings?: Partial<StoreSettings>) => Promise<SqlLockStore>
   /** Lets time pass, as far as the database is concerned. */
   age(ms: number): Promise<void>
   close(): Promise<void>

@@ -122,6 +122,16 @@ export const plainHandlers = (more: Partial<Handlers> = {}): Handlers => ({
   readBooking: unused,
   staffLocks: async () => done({ locks: [], selections: [] }),
   readAudit: async () => done({ entries: [] }),
+  readCacheStats: async () =>
+    done({
+      hits: 0,
+      misses: 0,
+      hitRate: 0,
+      totalKeys: 0,
+      memoryUsage: 0,
+      keptIn: 'process',
+      shared: 0
+    }),
   revoke: async () => done({ revoked: true }),
   block: async () => done({ slots: [] }),
   unblock: async () => done({ slots: [] }),

@@ -8,6 +8,7 @@ import type { Selection, SlotRow } from '../../domain/slot.js'
 import type { FastPath } from '../lane/fast-path.js'
 import { Settling } from '../lane/settling.js'
 import type { Timers } from '../tools/timers.js'
+import type { SeenChanges } from './seen-changes.js'
 import { Selections } from './selections.js'
 
 /** `expiring`: a lock of a session that is connected here ends soon. Made here and told to nobody else. */
@@ -50,6 +51,7 @@ export class LiveFeed {
   readonly #lane: FastLane | undefined
   readonly #timers: Timers
   readonly #settling: Settling
+  readonly #seen: SeenChanges | undefined
   readonly #listeners = new Set<FeedListener>()
   readonly #attachListeners = new Set<(session: SessionId) => void>()
   readonly #slotVersions = new LRUCache<string, number>({ max: versionsMax })
@@ -66,12 +68,15 @@ export class LiveFeed {
     fastPath: FastPath
     /** Absent: no Redis is configured. */
     lane?: FastLane | undefined
+    /** Learns of each change before anybody is told of it. Absent: no copies of rows are read. */
+    seen?: SeenChanges | undefined
     timers: Timers
   }) {
     this.#store = parts.store
     this.#fastPath = parts.fastPath
     this.#lane = parts.lane
     this.#timers = parts.timers
+    this.#seen = parts.seen
     this.#settling = new Settling(parts.fastPath, () => parts.store.nowMs())
   }
 
@@ -107,13 +112,12 @@ export class LiveFeed {
   /** What another instance published. */
   receive(event: LiveEvent): void {
     switch (event.kind) {
-      case 'slots':
-        this.#emitSlots(
-          event.calendar,
-          event.rows.filter(row => this.#credible(row.ver)),
-          'elsewhere'
-        )
+      case 'slots': {
+        const rows = event.rows.filter(row => this.#credible(row.ver))
+        this.#seen?.learn(rows)
+        this.#emitSlots(event.calendar, rows, 'elsewhere')
         return
+      }
       case 'lock':
         if (this.#credible(event.lock.ver)) this.#emitLock(event.lock, 'elsewhere')
         return
@@ -134,6 +138,8 @@ export class LiveFeed {
    * News about slots goes to Redis again as well, where it may be missing too.
    */
   absorb(reading: Reading): { rows: SlotRow[]; locks: LockRecord[] } {
+    // those of calendars that nobody watches here too: their copies may be read
+    this.#seen?.learn(reading.rows)
     const byCalendar = new Map<CalendarId, SlotRow[]>()
     for (const row of reading.rows) {
       if (!this.#watched.has(row.calendar)) {
@@ -261,6 +267,7 @@ export class LiveFeed {
   }
 
   #emitSlots(calendar: CalendarId, rows: readonly SlotRow[], origin: Origin): SlotRow[] {
+    if (origin === 'here') this.#seen?.learn(rows)
     const newer: SlotRow[] = []
     for (const row of rows) {
       this.#store.receiveVersion(row.ver)

@@ -7,6 +7,7 @@ import { selectionView, slotState, type TagOf } from '../answers/views.js'
 import type { Caller } from '../callers/caller.js'
 import type { FeedEvent, LiveFeed } from '../live/feed.js'
 import type { Hovers } from '../live/hovers.js'
+import type { SeenChanges } from '../live/seen-changes.js'
 import { SharedReads } from '../tools/shared-reads.js'
 import type { Timers } from '../tools/timers.js'
 import type { CalendarDirectory } from './calendars.js'
@@ -16,6 +17,11 @@ import { isOutage, type SlotReader } from './reading.js'
 
 /** By this age of a row, every statement that could still bring it to light has ended; the tail says why. */
 const overlapMs = 3_000
+/**
+ * A snapshot may come from a copy, and lack what the tail has not read yet: changes that began at most so much before a
+ * window would begin. So the window that goes with a snapshot begins so much earlier.
+ */
+const copyBehindMs = 3_000
 /** While a window is younger it is read again as it is; later a shorter one begins, or news would repeat it all. */
 const windowKeptMs = 10_000
 /** A cursor older than this gets everything: its window may hold more than the calendar has slots. */
@@ -67,6 +73,7 @@ export class ChangesReader {
   readonly #feed: LiveFeed
   readonly #hovers: Hovers
   readonly #reader: SlotReader
+  readonly #seen: Pick<SeenChanges, 'learn'> | undefined
   readonly #calendars: CalendarDirectory
   readonly #tagOf: TagOf
   readonly #timers: Timers
@@ -81,6 +88,8 @@ export class ChangesReader {
     feed: LiveFeed
     hovers: Hovers
     reader: SlotReader
+    /** Absent: snapshots are not from copies. */
+    seen?: Pick<SeenChanges, 'learn'> | undefined
     calendars: CalendarDirectory
     tagOf: TagOf
     timers: Timers
@@ -89,6 +98,7 @@ export class ChangesReader {
     this.#feed = parts.feed
     this.#hovers = parts.hovers
     this.#reader = parts.reader
+    this.#seen = parts.seen
     this.#calendars = parts.calendars
     this.#tagOf = parts.tagOf
     this.#timers = parts.timers
@@ -127,10 +137,14 @@ export class ChangesReader {
     return await this.#since(range.value, cursor, patience)
   }
 
-  /** The window is read first: what changes in between is in the snapshot and comes once more with the next poll. */
+  /**
+   * The window is read first: what changes in between is in the snapshot and comes once more with the next poll. The
+   * cursor says that all of the window is known, so a snapshot that lacks any of it must not be given.
+   */
   async #everything(range: DateRange, inOutage = noPatience): Promise<Answer> {
-    const sinceMs = this.#windowStart()
+    const sinceMs = this.#windowStart() - (this.#seen === undefined ? 0 : copyBehindMs)
     const window = await this.#window(range, sinceMs).catch(ofOutage)
+    if (window !== undefined) this.#seen?.learn([...window.values()])
     if (window === undefined) await this.#sitOut(range, inOutage)
     const [{ snapshot, current }, hovers] = await Promise.all([
       this.#reader.reading(range),

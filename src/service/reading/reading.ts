@@ -13,9 +13,10 @@ import type { Hovers } from '../live/hovers.js'
 import { Cycle } from '../tools/cycle.js'
 import { SharedReads } from '../tools/shared-reads.js'
 import type { Timers } from '../tools/timers.js'
+import type { CachedRows } from './cached-rows.js'
 import type { CalendarDirectory } from './calendars.js'
 import { type DateRange, dateRangeOf } from './date-range.js'
-import { readAllRows, readWholeCalendar } from './whole-calendar.js'
+import { readWholeCalendar } from './whole-calendar.js'
 
 export interface Snapshot {
   slots: SlotState[]
@@ -56,6 +57,7 @@ export class SlotReader {
   readonly #feed: LiveFeed
   readonly #hovers: Hovers
   readonly #calendars: CalendarDirectory
+  readonly #rowsOf: Pick<CachedRows, 'rows'>
   readonly #tagOf: TagOf
   readonly #readings = new SharedReads<Reading>(readsMax)
   readonly #gridNumbers = new WeakMap<Grid, number>()
@@ -73,6 +75,7 @@ export class SlotReader {
     feed: LiveFeed
     hovers: Hovers
     calendars: CalendarDirectory
+    rows: Pick<CachedRows, 'rows'>
     tagOf: TagOf
     clock: Clock
     timers: Timers
@@ -81,6 +84,7 @@ export class SlotReader {
     this.#feed = parts.feed
     this.#hovers = parts.hovers
     this.#calendars = parts.calendars
+    this.#rowsOf = parts.rows
     this.#tagOf = parts.tagOf
     this.#cycle = new Cycle(parts, () => this.#makeGood())
   }
@@ -120,22 +124,13 @@ export class SlotReader {
     return this.#readings.get(key, () => this.#read(range))
   }
 
-  /** For the metrics page; a hit is an answer that cost no query of its own. */
-  get cacheStats(): {
-    hits: number
-    misses: number
-    hitRate: number
-    totalKeys: number
-    memoryUsage: number
-  } {
-    const hits = this.#readings.shared + this.#givenFromMemory
-    const misses = this.#readings.read - this.#givenFromMemory
+  /** What this process shares and keeps by itself: answers that another's reading gave, readings, and the last rows. */
+  get own(): { shared: number; read: number; keys: number; bytes: number } {
     return {
-      hits,
-      misses,
-      hitRate: hits + misses === 0 ? 0 : hits / (hits + misses),
-      totalKeys: this.#kept.size,
-      memoryUsage: this.#kept.calculatedSize * bytesPerRow
+      shared: this.#readings.shared + this.#givenFromMemory,
+      read: this.#readings.read - this.#givenFromMemory,
+      keys: this.#kept.size,
+      bytes: this.#kept.calculatedSize * bytesPerRow
     }
   }
 
@@ -164,7 +159,7 @@ export class SlotReader {
   async #rows(range: DateRange): Promise<{ rows: SlotRow[]; current: boolean }> {
     const key = rowsKeyOf(range)
     try {
-      const rows = await readAllRows(this.#store, range.calendar, range.fromMs, range.toMs)
+      const rows = await this.#rowsOf.rows(range.calendar, range.fromMs, range.toMs)
       this.#kept.set(key, rows)
       return { rows, current: true }
     } catch (error) {

@@ -13,7 +13,7 @@ const intervalMs = 3_600_000
 const jitter = 0.5
 
 /**
- * Deletes what nobody can ask for any more: about once an hour, in small steps with pauses, so that a day's worth of
+ * Deletes what nobody can ask for any more, and what was to be forgotten about people: about once an hour, in small steps with pauses, so that a day's worth of
  * ended locks never becomes one long statement. A step that fails is left to the next hour.
  */
 export class Purge {
@@ -21,6 +21,8 @@ export class Purge {
   readonly #random: Random
   readonly #cycle: Cycle
   deleted = 0
+  /** Bookings, locks and entries of the audit trail that lost what tells of a person. */
+  forgotten = 0
   failed = 0
 
   constructor(parts: { store: LockStore; clock: Clock; timers: Timers; random: Random }) {
@@ -41,7 +43,9 @@ export class Purge {
     try {
       const { deleted } = await this.#store.purge(rowsPerStepMax)
       this.deleted += deleted
-      return deleted >= rowsPerStepMax ? stepPauseMs : this.#untilNextMs()
+      const { forgotten, more } = await this.#store.forgetOld()
+      this.forgotten += forgotten
+      return more || deleted >= rowsPerStepMax ? stepPauseMs : this.#untilNextMs()
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.failed += 1

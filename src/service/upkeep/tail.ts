@@ -21,6 +21,9 @@ export interface TailTimes {
   stallMs: number
   /** A longer pause between two readings means that this process did. */
   gapMs: number
+  /** Copies of rows are believed only while the last readings, eager and late, are no older. */
+  eagerFreshMs: number
+  lateFreshMs: number
   /** So long without a reading that succeeded is as good as a stall: a frozen database soon has no connection to give. */
   silenceMs: number
   rowsPerReadingMax: number
@@ -35,6 +38,8 @@ export const tailTimes: TailTimes = {
   lateAgeMs: 3_000,
   stallMs: 1_000,
   gapMs: 1_500,
+  eagerFreshMs: 1_500,
+  lateFreshMs: 2_500,
   silenceMs: 2_500,
   rowsPerReadingMax: 5_000
 }
@@ -57,8 +62,12 @@ const failedRetryMsMax = 1_000
  * When the database's clock steps back, rows are written under times that were read already. Then both passes begin
  * anew, and every watched calendar is read as a whole in the same way.
  *
- * While nobody is connected and nobody watches it reads nothing, and begins anew with the first who does: they have
- * read a snapshot, and the first reading reaches far enough back to meet it.
+ * While nobody is connected, nobody watches and no copies of rows are read it reads nothing, and begins anew with the first
+ * who does: they have read a snapshot, and the first reading reaches far enough back to meet it.
+ *
+ * It is also what makes copies of rows in Redis fit to be read (reading/cached-rows.ts): it knows of every change, of whichever
+ * calendar, that was committed since it began, but for the last second or two. A copy from before that, or from before the
+ * end of a stall, may lack a change that nobody will bring any more: `trustFromMs` says from when on one is believed.
  */
 export class Tail {
   readonly #store: LockStore
@@ -67,6 +76,10 @@ export class Tail {
   readonly #clock: Clock
   readonly #times: TailTimes
   readonly #cycle: Cycle
+  readonly #copiesInUse: () => boolean
+  #trustFromMs: number | undefined
+  /** Monotonic times at which the last eager reading that succeeded began. */
+  #eagerAt = Number.NEGATIVE_INFINITY
   /** The database's time up to which each pass has read; undefined: begin anew. */
   #eagerTo: number | undefined
   #lateTo: number | undefined
@@ -97,12 +110,15 @@ export class Tail {
     clock: Clock
     timers: Timers
     times?: Partial<TailTimes>
+    /** Whether copies of rows are read here. */
+    copiesInUse?: () => boolean
   }) {
     this.#store = parts.store
     this.#feed = parts.feed
     this.#fastPath = parts.fastPath
     this.#clock = parts.clock
     this.#times = { ...tailTimes, ...parts.times }
+    this.#copiesInUse = parts.copiesInUse ?? (() => false)
     this.#cycle = new Cycle(parts, () => this.#turn())
   }
 
@@ -115,6 +131,14 @@ export class Tail {
     await this.#cycle.stop()
   }
 
+  /** See Watchfulness. */
+  get trustFromMs(): number | undefined {
+    const now = this.#clock.monotonic()
+    const { eagerFreshMs, lateFreshMs } = this.#times
+    const fresh = now - this.#eagerAt <= eagerFreshMs && now - this.#lateAt <= lateFreshMs
+    return fresh ? this.#trustFromMs : undefined
+  }
+
   /** Redis went or came back: the next reading is due by the new interval. */
   redisChanged(): void {
     this.#cycle.hurry(this.#interval())
@@ -123,7 +147,7 @@ export class Tail {
   /** One turn of both passes. Throws StoreError; what was not read then is read by the next. */
   async poll(): Promise<void> {
     const startedAt = this.#clock.monotonic()
-    if (!this.#feed.observed) {
+    if (!this.#feed.observed && !this.#copiesInUse()) {
       this.#forget()
       // a pause counts from here too: who stands still between the first snapshot and the first reading misses as much
       this.#lastReadingEndedAt = startedAt
@@ -133,6 +157,7 @@ export class Tail {
     const silentMs = startedAt - this.#lastSuccessAt
     try {
       await this.#eagerPass()
+      this.#eagerAt = startedAt
       if (!this.#fastPath.open) await this.#selectionPass()
       if (startedAt - this.#lateAt >= this.#times.lateIntervalMs) {
         await this.#latePass()
@@ -157,6 +182,13 @@ export class Tail {
   #stoodStill(): void {
     const now = this.#clock.monotonic()
     this.#snapshotsAt = [now, now + this.#times.lateAgeMs]
+    this.#distrustUntil(this.#store.nowMs())
+  }
+
+  /** What was held up until then ends within `lateAgeMs`, and nobody would bring it to a copy that was made before. */
+  #distrustUntil(databaseMs: number): void {
+    if (this.#trustFromMs === undefined) return
+    this.#trustFromMs = Math.max(this.#trustFromMs, databaseMs + this.#times.lateAgeMs)
   }
 
   async #turn(): Promise<number> {
@@ -179,6 +211,7 @@ export class Tail {
   #forget(): void {
     this.#eagerTo = undefined
     this.#lateTo = undefined
+    this.#trustFromMs = undefined
     this.#selectionsTo = undefined
     this.#lastReadingEndedAt = undefined
     this.#lastSuccessAt = undefined
@@ -192,6 +225,8 @@ export class Tail {
     const { lateAgeMs, intervalMs, overlapMs } = this.#times
     const since = (this.#eagerTo ?? this.#store.nowMs() - lateAgeMs - intervalMs) - overlapMs
     this.#eagerTo = await this.#read(since, undefined)
+    // what a copy from then on may lack began at most `lateAgeMs` before it, and was read just now or will be
+    this.#trustFromMs ??= since + lateAgeMs
   }
 
   async #latePass(): Promise<void> {
@@ -240,12 +275,15 @@ export class Tail {
         // More changed in one millisecond than a reading holds: what is stepped over comes with a snapshot.
         since = reached + 1
         this.#snapshotsAt.push(this.#clock.monotonic())
+        this.#distrustUntil(nowMs)
       }
     }
   }
 
   #beginAnew(nowMs: number): void {
     this.steppedBack += 1
+    // until it has caught up, a time does not say which of two readings was first
+    this.#distrustUntil(this.#readAtMs)
     this.#eagerTo = nowMs
     this.#lateTo = undefined
     if (this.#selectionsTo !== undefined) this.#selectionsTo = nowMs - this.#times.intervalMs

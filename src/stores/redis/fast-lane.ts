@@ -9,11 +9,13 @@ import type { RedisAddress } from './address.js'
 import { fillCalendar } from './calendar-fill.js'
 import { commandClient, subscriberClient } from './connections.js'
 import { newCounters, type RedisCounters } from './counters.js'
+import { encodeRow, RedisDays } from './days.js'
 import { encodeEvent } from './events.js'
 import { Inbox } from './inbox.js'
 import { inspectRedis, parseInfo, type RedisInspection } from './inspect.js'
 import { RedisKeys } from './keys.js'
-import { markOf, markTimes } from './marks.js'
+import { markOf, markTimes, portionsOf } from './marks.js'
+import { nonceOf } from './nonce.js'
 import { OneWrite } from './one-write.js'
 import { RedisClock } from './redis-clock.js'
 import * as scripts from './scripts.js'
@@ -41,8 +43,6 @@ export interface RedisFastLaneOptions extends RedisAddress {
 const lateMs = 1_000
 /** Shorter than a pending mark and a tombstone live, so that an older settlement never finds its slot forgotten. */
 const settleLateMs = 2_000
-/** Slots in one call: a call of 250 keeps Redis from others for about a millisecond. */
-const slotsPerCall = 250
 /** More viewers than that in one calendar are not listed. */
 const selectionsMax = 1_000
 /** A probe's message has so long to come back. */
@@ -58,6 +58,7 @@ export class RedisFastLane implements FastLane {
   readonly counters: RedisCounters = newCounters()
   /** This process, to Redis and to the other instances. */
   readonly instance: string
+  readonly rows: RedisDays
   readonly #redis: Redis
   readonly #oneWrite: OneWrite
   readonly #subscriber: Subscriber
@@ -74,12 +75,21 @@ export class RedisFastLane implements FastLane {
     this.#random = options.random
     this.#observe = options.observe
     this.#keys = new RedisKeys(options.prefix)
-    this.instance = this.#nonce()
+    this.instance = nonceOf(options.random)
     this.#redis = commandClient(options, options.random, options.commandTimeoutMs)
     this.#oneWrite = new OneWrite(this.#redis)
     this.#redisClock = new RedisClock(options.clock, async () => {
       const [seconds, microseconds] = await this.#redis.time()
       return Number(seconds) * 1000 + Number(microseconds) / 1000
+    })
+    this.rows = new RedisDays({
+      redis: this.#redis,
+      keys: this.#keys,
+      random: options.random,
+
+      deadlineMs: () => this.#redisClock.deadlineMs(lateMs),
+      call: (what, work) => this.#call(what, work),
+      late: what => this.#late(what)
     })
     this.#redis.on('ready', () => void this.#greet())
     this.#redis.on('close', () => this.#redisClock.forget())
@@ -152,7 +162,7 @@ export class RedisFastLane implements FastLane {
   }
 
   async settle(calendar: CalendarId, rows: readonly SlotRow[], nowMs: number): Promise<void> {
-    for (const some of chunks(rows)) {
+    for (const some of portionsOf(rows)) {
       const reply = await this.#call('settle', async () =>
         scripts.slotsSettle.run(
           this.#redis,
@@ -160,8 +170,9 @@ export class RedisFastLane implements FastLane {
           {
             channel: this.#keys.calendarEvents(calendar),
             event: this.#encode({ kind: 'slots', calendar, rows: some }),
+            day_prefix: this.#keys.dayPrefix(calendar),
             deadline_ms: await this.#redisClock.deadlineMs(settleLateMs),
-            rows: some.map(row => markOf(row, nowMs))
+            rows: some.map(row => `${markOf(row, nowMs)} ${encodeRow(row)}`)
           }
         )
       )
@@ -235,7 +246,7 @@ export class RedisFastLane implements FastLane {
         redis: this.#redis,
         keys: this.#keys,
         counters: this.counters,
-        nonce: this.#nonce(),
+        nonce: nonceOf(this.#random),
         deadlineMs: () => this.#redisClock.deadlineMs(lateMs),
         call: work => this.#call('hydrate', work),
         late: () => this.#late('hydrate')
@@ -280,7 +291,7 @@ export class RedisFastLane implements FastLane {
   }
 
   async probe(): Promise<{ latencyMs: number }> {
-    const nonce = this.#nonce()
+    const nonce = nonceOf(this.#random)
     const sentAt = this.#clock.monotonic()
     if (!this.#subscriber.ready) {
       throw new StoreUnavailable('Redis: probe: the subscriber is not connected', { reason: 'connection' })
@@ -368,19 +379,4 @@ export class RedisFastLane implements FastLane {
       // gone again, or not allowed to read INFO; the next command finds out for itself what it needs
     }
   }
-
-  /** 96 bits: names something for as long as somebody may mistake it for another. */
-  #nonce(): string {
-    let nonce = ''
-    for (let i = 0; i < 3; i++) {
-      nonce += Math.floor(this.#random() * 2 ** 32)
-        .toString(16)
-        .padStart(8, '0')
-    }
-    return nonce
-  }
-}
-
-function* chunks(rows: readonly SlotRow[]): Generator<SlotRow[]> {
-  for (let i = 0; i < rows.length; i += slotsPerCall) yield rows.slice(i, i + slotsPerCall)
 }

@@ -1,4 +1,5 @@
 import type { CalendarId, SessionId, SlotId, ViewerTag } from '../../domain/ids.js'
+import type { UtcDay } from '../../domain/row-cache.js'
 
 /**
  * The only file that spells a key or a channel. lua/README.md has the same list as a table.
@@ -31,6 +32,28 @@ export class RedisKeys {
 
   selections(calendar: CalendarId): string {
     return `${this.#prefix}{${calendar}}:selections`
+  }
+
+  /** The rows of one day of a calendar. */
+  day(calendar: CalendarId, day: UtcDay): string {
+    return this.dayPrefix(calendar) + day
+  }
+
+  dayPrefix(calendar: CalendarId): string {
+    return `${this.#prefix}{${calendar}}:day:`
+  }
+
+  /** What is noted about the days of all calendars. */
+  daysRead(): string {
+    return `${this.#prefix}{days}:read`
+  }
+
+  daySizes(): string {
+    return `${this.#prefix}{days}:sizes`
+  }
+
+  dayCounts(): string {
+    return `${this.#prefix}{days}:counts`
   }
 
   probe(instance: string): string {

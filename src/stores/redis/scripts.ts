@@ -38,7 +38,7 @@ export const slotsUnreserve = defineScript('slots_unreserve', {
 
 export const slotsSettle = defineScript('slots_settle', {
   keys: ['...slot_keys'],
-  args: ['channel', 'event', 'deadline_ms', '...rows'],
+  args: ['channel', 'event', 'day_prefix', 'deadline_ms', '...rows'],
   reply: {
     SETTLED: ([written]) => ({ status: 'SETTLED' as const, written: integer(written) }),
     LATE: only('LATE')
@@ -110,6 +110,37 @@ export const countsAdd = defineScript('counts_add', {
       }
       return { status: 'COUNTED' as const, counts }
     },
+    LATE: only('LATE')
+  }
+})
+
+/** The places, from 0, of the days that the script says 1 of. */
+const ones = (rest: unknown[]): number[] =>
+  rest.flatMap((one, position) => (integer(one) === 1 ? [position] : []))
+
+export const daysLease = defineScript('days_lease', {
+  keys: ['...day_keys'],
+  args: ['nonce', 'lease_ms', 'deadline_ms'],
+  reply: {
+    LEASED: rest => ({ status: 'LEASED' as const, positions: ones(rest) }),
+    LATE: only('LATE')
+  }
+})
+
+export const daysPut = defineScript('days_put', {
+  keys: ['...day_keys'],
+  args: ['nonce', 'as_of_ms', 'ttl_ms', 'deadline_ms', '...rows'],
+  reply: {
+    FILLED: rest => ({ status: 'FILLED' as const, positions: ones(rest) }),
+    LATE: only('LATE')
+  }
+})
+
+export const daysNote = defineScript('days_note', {
+  keys: ['read_key', 'sizes_key', 'counts_key'],
+  args: ['hits', 'misses', 'days_max', 'rows_max', 'keep_ms', 'deadline_ms', '...days'],
+  reply: {
+    NOTED: rest => ({ status: 'NOTED' as const, leaving: rest.map(text) }),
     LATE: only('LATE')
   }
 })

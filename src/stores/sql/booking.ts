@@ -103,6 +103,7 @@ export class Booking {
       ...actorValues(request.by ?? ownerAsActor(request.owner))
     }
     const slots = { ...common, ...namedValues('s', facts.slots) }
+    const { cipher } = this.#context
     return [
       {
         // fence first: MySQL assigns from left to right, and the fence depends on what the state was
@@ -123,9 +124,9 @@ export class Booking {
         values: {
           ...common,
           slots: joinSlots(facts.slots),
-          customer: jsonBytesOf(request.customer),
-          meta: jsonBytesOf(request.meta),
-          fingerprint: request.fingerprint,
+          customer: cipher.seal(request.booking, 'customer', jsonBytesOf(request.customer)),
+          meta: cipher.seal(request.booking, 'meta', jsonBytesOf(request.meta)),
+          fingerprint: cipher.fingerprint(request.fingerprint),
           booked: stamp.nowMs
         }
       },
@@ -174,7 +175,11 @@ export class Booking {
     const [sameId, sameLock, lockRow] = [byId![0], byLock![0], locks![0]]
     if (sameId !== undefined) {
       const booking = toBooking(sameId)
-      const same = booking.owner === request.owner && textOf(sameId, 'fingerprint') === request.fingerprint
+      // one that was erased has none any more, and whose it is was asked above
+      const stored = textOf(sameId, 'fingerprint')
+      const same =
+        booking.owner === request.owner &&
+        (stored === '' || context.cipher.isSameFingerprint(stored, request.fingerprint))
       return same ? { status: 'REPLAYED', booking } : { status: 'MISMATCH' }
     }
     if (lockRow === undefined) return { status: 'NOT_FOUND' }

@@ -3,8 +3,10 @@ import { LRUCache } from 'lru-cache'
 import { VersionClock } from '../../domain/clock.js'
 import { StoreBusy } from '../../domain/errors.js'
 import type { CalendarId, LockId, SessionId, SlotId } from '../../domain/ids.js'
-import { auditRetentionDays } from '../../domain/limits.js'
+import { addressRetentionDays, auditRetentionDays } from '../../domain/limits.js'
+import { CustomerCipher } from './customer-cipher.js'
 import type { Database, Row, SqlStats, Statement, Values } from './dialect.js'
+import { OpeningDatabase } from './opening-database.js'
 import { lockColumns, numberOf, splitSlots, textOf } from './rows.js'
 
 export interface StoreSettings {
@@ -14,12 +16,21 @@ export interface StoreSettings {
   clockErrorMaxMs: number
   /** How long the audit trail is kept. */
   auditRetentionMs: number
+  /** 32 bytes each; the first encrypts customer data, all decrypt. Empty: it is kept as it comes. */
+  customerKeys: readonly Buffer[]
+  /** Customer data goes so long after the appointment; 0: it stays until somebody erases it. */
+  customerRetentionMs: number
+  /** Network addresses and browsers' names of those who booked, and of staff in the audit trail, go after so long. */
+  addressRetentionMs: number
 }
 
 export const defaultStoreSettings: StoreSettings = {
   deadlineMs: 1000,
   clockErrorMaxMs: 250,
-  auditRetentionMs: auditRetentionDays * 86_400_000
+  auditRetentionMs: auditRetentionDays * 86_400_000,
+  customerKeys: [],
+  customerRetentionMs: 0,
+  addressRetentionMs: addressRetentionDays * 86_400_000
 }
 
 /** A change is computed anew so often at most: another version, another reading of the clock. */
@@ -66,7 +77,11 @@ export const again = Symbol('again')
 
 /** What the operations share. */
 export class StoreContext {
+  /** Customer data comes out of it readable. */
   readonly db: Database
+  /** The same, with every row as it is stored. */
+  readonly stored: Database
+  readonly cipher: CustomerCipher
   readonly stats: SqlStats
   readonly settings: StoreSettings
   readonly versions: VersionClock
@@ -75,7 +90,9 @@ export class StoreContext {
   readonly #facts = new LRUCache<LockId, LockFacts>({ max: factsMax })
 
   constructor(db: Database, stats: SqlStats, settings: StoreSettings) {
-    this.db = db
+    this.cipher = new CustomerCipher(settings.customerKeys)
+    this.stored = db
+    this.db = new OpeningDatabase(db, this.cipher)
     this.stats = stats
     this.settings = settings
     this.versions = new VersionClock(() => db.nowMs())

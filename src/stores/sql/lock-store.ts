@@ -30,8 +30,10 @@ import { setBlocked } from './blocking.js'
 import { readBookedSlots } from './booked-slots.js'
 import { Booking, readBooking } from './booking.js'
 import { defaultStoreSettings, StoreContext, type StoreSettings } from './context.js'
+import { noteCustomerKey } from './customer-keys.js'
 import { type Database, type Inspection, newSqlStats, type SqlStats } from './dialect.js'
 import { Lifecycle } from './ending.js'
+import { type ErasedBookings, Forgetting } from './forgetting.js'
 import { Granting } from './grant.js'
 import { Purge } from './purge.js'
 import * as reads from './reads.js'
@@ -50,6 +52,7 @@ export class SqlLockStore implements LockStore, RevocationStore {
   readonly #lifecycle: Lifecycle
   readonly #booking: Booking
   readonly #purge: Purge
+  readonly #forgetting: Forgetting
 
   constructor(
     database: Database,
@@ -63,10 +66,23 @@ export class SqlLockStore implements LockStore, RevocationStore {
     this.#lifecycle = new Lifecycle(this.#context)
     this.#booking = new Booking(this.#context)
     this.#purge = new Purge(this.#context)
+    this.#forgetting = new Forgetting(this.#context)
   }
 
-  migrate(): Promise<void> {
-    return this.#context.db.migrate()
+  /** Throws StoreContractError as well when customer data is encrypted under a key that was not given. */
+  async migrate(): Promise<void> {
+    await this.#context.db.migrate()
+    await noteCustomerKey(this.#context)
+  }
+
+  /** See Forgetting. */
+  erase(of: ErasedBookings, dryRun = false): Promise<{ found: number; erased: number }> {
+    return this.#forgetting.erase(of, dryRun)
+  }
+
+  /** See Forgetting. */
+  encryptAll(): Promise<{ found: number; encrypted: number }> {
+    return this.#forgetting.encryptAll()
   }
 
   ping(): Promise<{ nowMs: number; latencyMs: number }> {
@@ -230,6 +246,10 @@ export class SqlLockStore implements LockStore, RevocationStore {
   /** The outbox, over the connections of this store. */
   webhooks(): WebhookStore {
     return new SqlWebhookStore(this.#context)
+  }
+
+  forgetOld(): Promise<{ forgotten: number; more: boolean }> {
+    return this.#forgetting.forgetOld()
   }
 
   close(): Promise<void> {

@@ -240,7 +240,14 @@ export const migrations: Migration[] = [
       'CREATE INDEX revoked_sessions_by_end ON revoked_sessions (until_ms)'
     ]
   },
-  webhookTables
+  webhookTables,
+  {
+    // under which keys there is customer data, so that a start without one of them is noticed
+    mysql: [mysqlTable('customer_keys', 'id CHAR(8) NOT NULL PRIMARY KEY, since_ms BIGINT NOT NULL')],
+    sqlite: [
+      'CREATE TABLE customer_keys (id TEXT NOT NULL PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID'
+    ]
+  }
 ]
 
 export const schemaTable = {

@@ -23,7 +23,8 @@ export interface MysqlStoreOptions extends Partial<StoreSettings>, Partial<Mysql
 
 /** `mysql://` or `mariadb://`. Connects when first used; migrate() throws StoreUnavailable when the database is not there. */
 export async function openMysqlStore(url: string, options: MysqlStoreOptions): Promise<SqlLockStore> {
-  const { stats = newSqlStats(), observe, deadlineMs, clockErrorMaxMs, auditRetentionMs, ...rest } = options
+  const { stats = newSqlStats(), observe, ...rest } = options
+  const settings = { ...defaultStoreSettings, ...rest }
   const database = new MysqlDatabase(url, {
     ...defaultMysqlTimeouts,
     connectionsMax: 10,
@@ -31,9 +32,9 @@ export async function openMysqlStore(url: string, options: MysqlStoreOptions): P
     stats,
     ...rest
   })
-  return new SqlLockStore(observe === undefined ? database : new TimedDatabase(database, observe), stats, {
-    deadlineMs: deadlineMs ?? defaultStoreSettings.deadlineMs,
-    clockErrorMaxMs: clockErrorMaxMs ?? defaultStoreSettings.clockErrorMaxMs,
-    auditRetentionMs: auditRetentionMs ?? defaultStoreSettings.auditRetentionMs
-  })
+  return new SqlLockStore(
+    observe === undefined ? database : new TimedDatabase(database, observe),
+    stats,
+    settings
+  )
 }

@@ -76,7 +76,10 @@ export class SqliteDatabase implements Database {
       this.#connection = new DatabaseSync(path, { timeout: busyTimeoutMs })
       // FULL: a commit that was acknowledged is on the disk. NORMAL is ten times faster and may lose the last of
       // them when the machine loses power.
-      this.#connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF')
+      // secure_delete: what was erased is not left behind in the file.
+      this.#connection.exec(
+        'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON'
+      )
     } catch (error) {
       throw new StoreUnavailable(`cannot open the SQLite database ${path}`, { cause: error })
     }

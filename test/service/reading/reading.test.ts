@@ -114,7 +114,7 @@ t.test(
     const after = snapshot.call(one.reader, range)
     await before
     t.equal((await after).slots[0]?.state, 'locked')
-    t.match(one.reader.cacheStats, { totalKeys: 1 })
+    t.match(one.reader.own, { keys: 1 })
   }
 )
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { StoreSettings } from '../../../src/stores/sql/context.js'
 import { openMysqlStore } from '../../../src/stores/sql/open-mysql.js'
 import { MariadbServer } from '../../helpers/mariadb.js'
 import { lockStoreContract } from '../lock-store-contract.js'
@@ -13,14 +14,15 @@ t.test('MariaDB keeps the promises of the port', async t => {
     count += 1
     const name = `contract${count}`
     const url = await server.createDatabase(name)
-    const open = () => openMysqlStore(url, { clock: new SetClock(), random: Math.random, ...patience })
+    const open = (settings: Partial<StoreSettings> = {}) =>
+      openMysqlStore(url, { clock: new SetClock(), random: Math.random, ...patience, ...settings })
     const stores = [await open()]
     await stores[0]!.migrate()
     const look = await server.connect(name)
     return {
       store: stores[0]!,
-      another: async () => {
-        const store = await open()
+      another: async settings => {
+        const store = await open(settings)
         await store.ping()
         stores.push(store)
         return store

@@ -21,8 +21,8 @@ t.test('SQLite in a file keeps the promises of the port', async t => {
     await stores[0]!.migrate()
     return {
       store: stores[0]!,
-      another: async () => {
-        const store = await openSqliteStore(path, { clock, deadlineMs })
+      another: async settings => {
+        const store = await openSqliteStore(path, { clock, deadlineMs, ...settings })
         stores.push(store)
         return store
       },

@@ -1,0 +1,241 @@
+import type { CalendarId, SlotId } from '../../domain/ids.js'
+import type { LockStore } from '../../domain/lock-store.js'
+import {
+  type CachedDay,
+  cachedDayTtlMs,
+  daysPerFillMax,
+  daysPerReadMax,
+  endOfDay,
+  rowsPerDayMax,
+  startOfDay,
+  type UtcDay,
+  utcDayOf,
+  utcDaysOf
+} from '../../domain/row-cache.js'
+import type { SlotRow } from '../../domain/slot.js'
+import type { FastPath } from '../lane/fast-path.js'
+import type { SeenChanges } from '../live/seen-changes.js'
+import { Cycle } from '../tools/cycle.js'
+import type { Timers } from '../tools/timers.js'
+import { readAllRows } from './whole-calendar.js'
+
+/** How well this instance knows what changes, from its own reading of changes. */
+export interface Watchfulness {
+  /**
+   * A copy from this time of the database's clock, or later, that lacks no change seen here lacks nothing that is
+   * older than a second or two. undefined: no copy may be believed now.
+   */
+  readonly trustFromMs: number | undefined
+}
+
+/** Fills whose rows are on their way to Redis; past it a reading does not fill. */
+const fillsUnderwayMax = 16
+/** Days that were read and not noted yet; past it the rest is not noted. */
+const notesMax = 5_000
+const noteIntervalMs = 1_000
+/** A fill is said to be so much older than it is: this side's idea of the database's clock may be ahead. */
+const clockErrorMs = 500
+/** So long after the last reading the changes are still watched, for the next one. */
+const inUseMs = 300_000
+/** No instance's clock is so far ahead; a version from beyond is none of ours. */
+const versionAheadMsMax = 3_600_000
+
+/**
+ * Rows for readings, through Redis. One question to Redis for all days of a reading; for those that it does not have, or
+ * that may not be believed, one reading of the database, which goes to Redis behind the answer's back.
+ *
+ * What is in Redis is believed only as far as this instance can tell for itself that nothing is missing from it:
+ *
+ *  1. It lacks no change that was seen here (SeenChanges): made here, heard, or read by the tail. So who changed something
+ *     here sees it, and a screen is never given a snapshot that is older than what this instance has told screens.
+ *  2. It was filled when the tail of this instance was reading all changes already, and the tail still does. So what nobody
+ *     told Redis is missing for a second or two, as long as the tail takes, and the screens that got a snapshot without
+ *     it are told then, for to the feed it is news.
+ *  3. The breaker is closed.
+ *
+ * Whatever does not hold, the database is asked. So Redis may lose writes, be emptied, be replaced by an older copy of
+ * itself, or never hear of a change, and no reading is wrong for longer than it would be if a message had been lost.
+ *
+ * Nothing here is for decisions: who locks, books or refuses asks the database.
+ */
+export class CachedRows {
+  readonly #store: Pick<LockStore, 'readRange' | 'nowMs'>
+  readonly #fastPath: FastPath
+  readonly #seen: SeenChanges
+  readonly #watchfulness: () => Watchfulness | undefined
+  readonly #clock: { monotonic(): number }
+  readonly #notes: Cycle
+  /** `<calendar> <day>` → rows, since the last note. */
+  #read = new Map<string, number>()
+  #noted = { hits: 0, misses: 0 }
+  #fills = 0
+  #usedAt = Number.NEGATIVE_INFINITY
+  /** Readings answered from Redis alone; that asked the database; and of these, without asking Redis. */
+  hits = 0
+  misses = 0
+  bypassed = 0
+  /** Days found in Redis that were not believed. */
+  distrusted = 0
+  daysFilled = 0
+
+  constructor(parts: {
+    store: Pick<LockStore, 'readRange' | 'nowMs'>
+    fastPath: FastPath
+    seen: SeenChanges
+    /** undefined: nobody reads the changes, so no copy is believed. */
+    watchfulness: () => Watchfulness | undefined
+    clock: { now(): number; monotonic(): number }
+    timers: Timers
+  }) {
+    this.#store = parts.store
+    this.#fastPath = parts.fastPath
+    this.#seen = parts.seen
+    this.#watchfulness = parts.watchfulness
+    this.#clock = parts.clock
+    this.#notes = new Cycle(parts, async () => {
+      await this.#note()
+      return noteIntervalMs
+    })
+  }
+
+  start(): void {
+    this.#notes.start(noteIntervalMs)
+  }
+
+  async stop(): Promise<void> {
+    await this.#notes.stop()
+  }
+
+  /** Somebody reads: the changes must be watched, or no copy could be believed. */
+  get inUse(): boolean {
+    return this.#clock.monotonic() - this.#usedAt < inUseMs
+  }
+
+  /** Has the changes watched from now on; true once a copy that is made now would be believed. */
+  prepare(): boolean {
+    this.#usedAt = this.#clock.monotonic()
+    return this.#watchfulness()?.trustFromMs !== undefined
+  }
+
+  /** All rows of [fromMs, toMs) that a reading must know of. Throws StoreError. */
+  async rows(calendar: CalendarId, fromMs: number, toMs: number): Promise<SlotRow[]> {
+    const days = fromMs < 0 ? [] : utcDaysOf(fromMs, toMs)
+    if (!this.#fastPath.open || days.length === 0 || days.length > daysPerReadMax) {
+      this.bypassed += 1
+      this.#count('misses')
+      return await readAllRows(this.#store, calendar, fromMs, toMs)
+    }
+    this.#usedAt = this.#clock.monotonic()
+    const kept = await this.#believed(calendar, days)
+    const missing = days.filter(day => !kept.has(day))
+    if (missing.length > 0) {
+      this.#count('misses')
+      for (const [day, rows] of await this.#fill(calendar, missing)) kept.set(day, rows)
+    } else {
+      this.#count('hits')
+    }
+    const within: SlotRow[] = []
+    for (const day of days) {
+      const rows = kept.get(day) ?? []
+      this.#noteRead(calendar, day, rows.length)
+      const whole = startOfDay(day) >= fromMs && endOfDay(day) <= toMs
+      for (const row of rows) if (whole || isWithin(row, fromMs, toMs)) within.push(row)
+    }
+    return within
+  }
+
+  /** Reads these days from the database and brings those to Redis that are not to be believed there. Throws StoreError. */
+  async warm(calendar: CalendarId, days: readonly UtcDay[]): Promise<{ filled: number }> {
+    this.#usedAt = this.#clock.monotonic()
+    const before = this.daysFilled
+    const kept = await this.#believed(calendar, days)
+    const missing = days.filter(day => !kept.has(day))
+    if (missing.length > 0) {
+      for (const [day, rows] of await this.#fill(calendar, missing, true)) kept.set(day, rows)
+    }
+    return { filled: this.daysFilled - before }
+  }
+
+  /** A day's rows by the day, of those that Redis has and that may be believed. */
+  async #believed(calendar: CalendarId, days: readonly UtcDay[]): Promise<Map<UtcDay, SlotRow[]>> {
+    const believed = new Map<UtcDay, SlotRow[]>()
+    const found = await this.#fastPath.attempt(lane => lane.rows.read(calendar, days))
+    if (found === undefined) return believed
+    // asked for after Redis has answered: what was seen up to now counts
+    for (const [day, cached] of found) {
+      if (this.#isBelieved(calendar, day, cached)) believed.set(day, [...cached.rows.values()])
+      else this.distrusted += 1
+    }
+    return believed
+  }
+
+  #isBelieved(calendar: CalendarId, day: UtcDay, cached: CachedDay): boolean {
+    const trustFromMs = this.#watchfulness()?.trustFromMs
+    const nowMs = this.#store.nowMs()
+    const { asOfMs, rows } = cached
+    if (trustFromMs === undefined || asOfMs < trustFromMs) return false
+    if (asOfMs <= this.#seen.forgottenAtMs) return false
+    // older than it can be, or from a time to come: a clock has stepped
+    if (asOfMs < nowMs - cachedDayTtlMs || asOfMs > nowMs) return false
+    const verMax = (nowMs + versionAheadMsMax) * 1_000
+    for (const row of rows.values()) if (row.ver > verMax) return false
+    return !this.#seen.isBehind({ calendar, day }, cached)
+  }
+
+  /** One reading of the database, from the first of these days to the last. */
+  async #fill(
+    calendar: CalendarId,
+    missing: readonly UtcDay[],
+    awaited = false
+  ): Promise<Map<UtcDay, SlotRow[]>> {
+    const wanted = missing.slice(0, daysPerFillMax)
+    const fills = this.#fills < fillsUnderwayMax
+    const lease = fills ? await this.#fastPath.attempt(lane => lane.rows.lease(calendar, wanted)) : undefined
+    const asOfMs = this.#store.nowMs() - clockErrorMs
+    const rows = await readAllRows(this.#store, calendar, startOfDay(missing[0]!), endOfDay(missing.at(-1)!))
+    const byDay = new Map<UtcDay, SlotRow[]>(missing.map(day => [day, []]))
+    for (const row of rows) byDay.get(utcDayOf(row.slot))?.push(row)
+    if (lease === undefined || lease.days.length === 0) return byDay
+    this.#fills += 1
+    const put = this.#fastPath
+      .attempt(lane => lane.rows.put(calendar, lease, byDay, asOfMs))
+      .then(filled => {
+        this.daysFilled += filled?.length ?? 0
+      })
+      .finally(() => {
+        this.#fills -= 1
+      })
+    if (awaited) await put
+    return byDay
+  }
+
+  #count(what: 'hits' | 'misses'): void {
+    this[what] += 1
+    this.#noted[what] += 1
+  }
+
+  #noteRead(calendar: CalendarId, day: UtcDay, rows: number): void {
+    const key = `${calendar} ${day}`
+    if (this.#read.size < notesMax || this.#read.has(key)) this.#read.set(key, Math.min(rows, rowsPerDayMax))
+  }
+
+  async #note(): Promise<void> {
+    const [read, counts] = [this.#read, this.#noted]
+    if (!this.#fastPath.open || (read.size === 0 && counts.hits + counts.misses === 0)) return
+    this.#read = new Map()
+    this.#noted = { hits: 0, misses: 0 }
+    const days = [...read].map(([key, rows]) => {
+      const space = key.indexOf(' ')
+      return { calendar: key.slice(0, space) as CalendarId, day: key.slice(space + 1) as UtcDay, rows }
+    })
+    await this.#fastPath.attempt(async lane => {
+      await lane.rows.note(days, counts)
+      return true
+    })
+  }
+}
+
+function isWithin({ slot }: { slot: SlotId }, fromMs: number, toMs: number): boolean {
+  const startMs = Date.parse(slot.slice(slot.indexOf('/') + 1))
+  return startMs >= fromMs && startMs < toMs
+}
