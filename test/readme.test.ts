@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
+import { scenarios } from '../load-tests/scenarios/index.js'
 import { configTable } from '../src/config.js'
 import { closeCodes, errorCodes } from '../src/protocol/codes.js'
 import { environment, Instance } from './helpers/instance.js'
@@ -167,4 +168,23 @@ t.test('the tables of errors and close codes are those of the protocol', async t
     tableOf('| close code | when | what to do |').map(([code]) => Number(code)),
     Object.values(closeCodes)
   )
+})
+
+t.test('what shows that the forerunners’ promises are kept can be run', async t => {
+  const section = /## What the forerunners promised\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? ''
+  const rows = section.split('\n').filter(line => /^\| (?!.*\| kept how \|)(?!---)/.test(line))
+  t.ok(rows.length > 30)
+  const shown = rows.map(row => row.split(' | ').at(-1)!)
+  for (const [index, cell] of shown.entries()) t.match(cell, /`.+`/, rows[index]!)
+  const commands = shown.flatMap(cell => [...cell.matchAll(/`([^`]+)`/g)].map(([, command]) => command!))
+  for (const command of new Set(commands)) {
+    const [, kind, rest] = /^(tap|npm run load --|npm run chaos --) (.+)$/.exec(command) ?? []
+    if (kind === 'tap') for (const path of rest!.split(' ')) t.ok(existsSync(path), path)
+    else if (kind === 'npm run load --')
+      t.ok(
+        scenarios.some(({ name }) => name === rest),
+        command
+      )
+    else t.equal(kind, 'npm run chaos --', command)
+  }
 })

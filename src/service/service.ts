@@ -24,7 +24,7 @@ import { Hovers } from './live/hovers.js'
 import { SeenChanges } from './live/seen-changes.js'
 import { bookingsDeskHandlers } from './reading/bookings-desk.js'
 import { type CacheCounts, cacheCounts, cacheStatsHandlers } from './reading/cache-stats.js'
-import { CachedRows } from './reading/cached-rows.js'
+import { CachedRows, type ReadingLog } from './reading/cached-rows.js'
 import { CalendarOrigins } from './reading/calendar-origins.js'
 import { CalendarDirectory } from './reading/calendars.js'
 import { ChangesReader } from './reading/changes.js'
@@ -55,7 +55,7 @@ export interface ServiceParts {
   random: Random
   randomBytes: RandomBytes
   timers?: Timers
-  log: ResyncLog
+  log: ResyncLog & ReadingLog
   /** Bring the rows that were read lately to Redis after the start. */
   warmUp?: boolean
   onRedisChange?: (change: RedisHealthChange) => void
@@ -146,7 +146,8 @@ export function createService(parts: ServiceParts): Service {
     seen: seen ?? new SeenChanges(() => store.nowMs()),
     watchfulness: () => tail,
     clock,
-    timers
+    timers,
+    log
   })
   const reader = new SlotReader({ store, feed, hovers, calendars, rows, tagOf, clock, timers })
   const changes = new ChangesReader({ store, feed, hovers, reader, seen, calendars, tagOf, timers })

@@ -185,14 +185,14 @@ export const settings = {
   HOST_JWT_ISSUER: setting(
     textLike('name of at most 256 characters', /^.{0,256}$/),
     '',
-    'who signs them: `iss` of those tokens',
+    'who signs them: the iss of those tokens',
     c => c.hostTokens?.issuer ?? '',
     'none'
   ),
   HOST_JWT_AUDIENCE: setting(
     textLike('name of at most 256 characters', /^.{0,256}$/),
     '',
-    'whom they are for: `aud` of those tokens',
+    'whom they are for: the aud of those tokens',
     c => c.hostTokens?.audience ?? '',
     'none'
   ),

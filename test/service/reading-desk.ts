@@ -29,7 +29,9 @@ export async function desk(
   const calendars = new CalendarDirectory(one.store, time.monotonic)
   const shared = { ...one, calendars, tagOf: viewerTag, clock: time, timers: time, alone }
   const hovers = new Hovers(shared)
-  const rows: CachedRows = new CachedRows({ ...shared, watchfulness: () => tail })
+  const logged: string[] = []
+  const log = { debug: (_: object, message: string) => logged.push(message) }
+  const rows: CachedRows = new CachedRows({ ...shared, watchfulness: () => tail, log })
   const tail = new Tail({ ...shared, copiesInUse: () => rows.inUse })
   const reader = new SlotReader({ ...shared, hovers, rows })
   const changes = new ChangesReader({ ...shared, hovers, reader })
@@ -47,6 +49,7 @@ export async function desk(
   })
   return {
     ...one,
+    logged,
     calendars,
     reader,
     rows,

@@ -40,6 +40,11 @@ const inUseMs = 300_000
 /** No instance's clock is so far ahead; a version from beyond is none of ours. */
 const versionAheadMsMax = 3_600_000
 
+/** The part of a pino logger that is needed here. */
+export interface ReadingLog {
+  debug(fields: object, message: string): void
+}
+
 /**
  * Rows for readings, through Redis. One question to Redis for all days of a reading; for those that it does not have, or
  * that may not be believed, one reading of the database, which goes to Redis behind the answer's back.
@@ -64,6 +69,7 @@ export class CachedRows {
   readonly #seen: SeenChanges
   readonly #watchfulness: () => Watchfulness | undefined
   readonly #clock: { monotonic(): number }
+  readonly #log: ReadingLog
   readonly #notes: Cycle
   /** `<calendar> <day>` → rows, since the last note. */
   #read = new Map<string, number>()
@@ -86,12 +92,14 @@ export class CachedRows {
     watchfulness: () => Watchfulness | undefined
     clock: { now(): number; monotonic(): number }
     timers: Timers
+    log: ReadingLog
   }) {
     this.#store = parts.store
     this.#fastPath = parts.fastPath
     this.#seen = parts.seen
     this.#watchfulness = parts.watchfulness
     this.#clock = parts.clock
+    this.#log = parts.log
     this.#notes = new Cycle(parts, async () => {
       await this.#note()
       return noteIntervalMs
@@ -123,6 +131,7 @@ export class CachedRows {
     if (!this.#fastPath.open || days.length === 0 || days.length > daysPerReadMax) {
       this.bypassed += 1
       this.#count('misses')
+      this.#log.debug({ calendar, days: days.length }, `reading of calendar ${calendar}: miss, without Redis`)
       return await readAllRows(this.#store, calendar, fromMs, toMs)
     }
     this.#usedAt = this.#clock.monotonic()
@@ -130,9 +139,14 @@ export class CachedRows {
     const missing = days.filter(day => !kept.has(day))
     if (missing.length > 0) {
       this.#count('misses')
+      this.#log.debug(
+        { calendar, days: days.length, missing: missing.length },
+        `reading of calendar ${calendar}: miss`
+      )
       for (const [day, rows] of await this.#fill(calendar, missing)) kept.set(day, rows)
     } else {
       this.#count('hits')
+      this.#log.debug({ calendar, days: days.length }, `reading of calendar ${calendar}: hit`)
     }
     const within: SlotRow[] = []
     for (const day of days) {
@@ -164,7 +178,10 @@ export class CachedRows {
     // asked for after Redis has answered: what was seen up to now counts
     for (const [day, cached] of found) {
       if (this.#isBelieved(calendar, day, cached)) believed.set(day, [...cached.rows.values()])
-      else this.distrusted += 1
+      else {
+        this.distrusted += 1
+        this.#log.debug({ calendar, day }, `copy of ${day} of calendar ${calendar}: invalidated`)
+      }
     }
     return believed
   }

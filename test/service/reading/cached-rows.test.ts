@@ -76,6 +76,21 @@ t.test('who changed something here sees it, whether or not Redis was told', asyn
   t.equal(readings.a, 1, 'and the reading has mended the copy')
 })
 
+t.test('the log says hit, miss and invalidated', async t => {
+  const { a, rows, warm } = await two(t)
+  await warm()
+  a.logged.length = 0
+  await read(a)
+  t.strictSame(a.logged, ['reading of calendar demo: hit'])
+  rows.deaf = true
+  await grant(a, 'x', [0])
+  await read(a)
+  t.strictSame(a.logged.slice(1), [
+    `copy of ${day} of calendar demo: invalidated`,
+    'reading of calendar demo: miss'
+  ])
+})
+
 t.test('what no Redis was told of is seen elsewhere as soon as the tail has read it', async t => {
   const { a, b, rows, warm, time } = await two(t)
   await warm()
