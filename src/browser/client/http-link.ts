@@ -22,7 +22,9 @@ export const routes: Record<string, string> = {
   'staff-watch': 'GET /v1/staff/locks',
   revoke: 'DELETE /v1/staff/locks/:lock',
   block: 'POST /v1/calendars/:calendar/blocks',
-  unblock: 'DELETE /v1/calendars/:calendar/blocks'
+  unblock: 'DELETE /v1/calendars/:calendar/blocks',
+  'sign-out': 'DELETE /v1/sessions/current',
+  'revoke-session': 'DELETE /v1/sessions/:session'
 }
 
 /** Those that have no message, so that they go by HTTP whatever the connection is. */
