@@ -5,7 +5,7 @@ import { Fleet } from '../harness/fleet.js'
 import { mustAsk } from '../harness/http-client.js'
 import { type Asked, LockLoad } from '../harness/lock-load.js'
 import { verdictOf } from '../harness/report.js'
-import { allResynced, type Resynced } from '../harness/resyncs.js'
+import { type Resynced, resynced } from '../harness/resyncs.js'
 import { type Rounds, runRounds } from '../harness/rounds.js'
 import type { Context, Scenario } from '../harness/scenario.js'
 import { daysOf, openCalendar } from '../harness/slots.js'
@@ -81,7 +81,7 @@ async function run({ options, report, log }: Context): Promise<void> {
 
   // the first locks find an empty Redis and have it filled
   const warmUp = steadily(2 * locksPerSecond, (due, index) => (index % 2 === 0 ? ours : theirs).fire(due))
-  await allResynced(cluster, calendar, 0)
+  await resynced(cluster, calendar, 0)
   await pause(2_000)
   await warmUp.stop()
   await Promise.all([ours.settled(), theirs.settled()])
@@ -148,7 +148,7 @@ async function oneOutage(scene: Scene, fault: Fault): Promise<Outage> {
   const backAt = nowMs()
   const usedAgain = await cameTrue(() => whenUsedAgain(cluster, backAt) !== undefined, usedAgainWithinMs)
   report.check('Redis is used again when it is back', usedAgain, `not within ${usedAgainWithinMs} ms`)
-  const resyncs = await allResynced(cluster, calendar, backAt)
+  const resyncs = await resynced(cluster, calendar, backAt)
   await load.stop()
   await Promise.all([ours.settled(), theirs.settled()])
 

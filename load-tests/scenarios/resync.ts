@@ -4,7 +4,7 @@ import { type Cluster, startCluster } from '../harness/cluster.js'
 import { watchCpu } from '../harness/cpu.js'
 import { LockLoad } from '../harness/lock-load.js'
 import { verdictOf } from '../harness/report.js'
-import { allResynced } from '../harness/resyncs.js'
+import { resynced } from '../harness/resyncs.js'
 import { runRounds } from '../harness/rounds.js'
 import type { Context, Scenario } from '../harness/scenario.js'
 import { openCalendar } from '../harness/slots.js'
@@ -51,7 +51,7 @@ async function oneSize(
   const load = await LockLoad.open(cluster, calendar, report)
   const fire = (due: number): void => load.fire(due)
   const warmUp = steadily(locksPerSecond, fire)
-  await allResynced(cluster, calendar, 0)
+  await resynced(cluster, calendar, 0)
   await pause(1_000)
   await warmUp.stop()
   await load.settled()
@@ -68,7 +68,7 @@ async function oneSize(
     })
     const flushedAt = nowMs()
     await admin.flushall()
-    const [filled] = await allResynced(cluster, calendar, flushedAt)
+    const [filled] = await resynced(cluster, calendar, flushedAt)
     const cpuMs = Object.fromEntries(Object.entries(cpu()).map(([name, us]) => [name, us / 1000]))
     const missing = await missingMarks(cluster.redisUrl!, calendar, stock)
     await firing.stop()
