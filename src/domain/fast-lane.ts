@@ -65,13 +65,14 @@ export interface FastLane {
   /**
    * Fills a calendar from the database: `read` is called after the fill was announced, so that what settles meanwhile
    * is not overwritten, and again while it says that there is `more`. The generation marker is set only if nobody else
-   * began a fill later. `yielding`: if another instance is filling it at this moment, it is left to it, and `read` is not called.
+   * began a fill later. `yielding`: if another instance is filling it at this moment, it is left to it, and `read` is not called. `unlessFilled`:
+   * nor is it if the calendar is filled already.
    */
   hydrate(
     calendar: CalendarId,
     read: () => Promise<{ rows: SlotRow[]; nowMs: number; more?: boolean }>,
-    how?: { yielding: boolean }
-  ): Promise<{ filled: number; underway?: true }>
+    how?: { yielding: boolean; unlessFilled?: boolean }
+  ): Promise<{ filled: number; left?: 'underway' | 'filled' }>
 
   /** Events of these come to the listener from now on. Reference counting is the caller's. */
   subscribeCalendar(calendar: CalendarId): void

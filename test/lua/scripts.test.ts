@@ -217,8 +217,12 @@ t.test('slots_settle LATE: writes nothing and tells nothing', async t => {
   t.equal(await redis.get(nine), null)
 })
 
-const begin = (nonce: string, deadline_ms = early, alive_ms = 0) =>
-  scripts.hydrateBegin.run(redis, { generation_key }, { nonce, fill_ms: 10_000, alive_ms, deadline_ms })
+const begin = (nonce: string, deadline_ms = early, alive_ms = 0, unless_ready = 0) =>
+  scripts.hydrateBegin.run(
+    redis,
+    { generation_key },
+    { nonce, fill_ms: 10_000, alive_ms, unless_ready, deadline_ms }
+  )
 const put = (nonce: string, row: string, deadline_ms = early) =>
   scripts.hydratePut.run(
     redis,
@@ -249,6 +253,18 @@ t.test(
     t.strictSame(await begin('two', early, 2_000), { status: 'BEGUN' })
     await end('two')
     t.strictSame(await begin('three', early, 2_000), { status: 'BEGUN' }, 'one that has ended is no fill')
+  }
+)
+
+t.test(
+  'hydrate_begin READY: who only sees to it that a calendar is filled leaves a filled one alone',
+  async t => {
+    await begin('one')
+    await end('one')
+    await twice(t, () => begin('two', early, 2_000, 1), { status: 'READY' })
+    t.equal(await redis.get(generation_key), 'R:one')
+    await redis.del(generation_key)
+    t.strictSame(await begin('two', early, 2_000, 1), { status: 'BEGUN' }, 'one that is not is filled')
   }
 )
 

@@ -21,6 +21,9 @@ const rowsPerReading = 500
 /** What changed longer ago the tail has told, also while Redis was out. */
 const tellWithinMs = 10_000
 
+/** A fill that shows no sign of life for so long is no other's any more, and a bit. */
+const seeToItAfterMs = 2_500
+
 /** Whoever stops does not wait longer for what is under way: a store that stands still would hold the exit. */
 const stopBoundMs = 2_000
 
@@ -35,7 +38,8 @@ export interface ResyncLog {
  * has is a copy, and while it is half filled each gap costs one reading of the rows and no wrong answer.
  *
  * A calendar that another instance is filling at this moment is left to it: all of them miss it at once when Redis was
- * emptied, and the last one to begin would make the work of the others worthless.
+ * emptied, and the last one to begin would make the work of the others worthless. Some seconds later it is seen to that the
+ * other has come to its end: it may have died, or have lost the database.
  *
  * Asked by whoever met an empty calendar, and for every watched one when Redis came back or this instance had not
  * heard it for a while: then what changed in the last seconds is compared with what the screens were told, and what
@@ -52,6 +56,8 @@ export class Resync {
   readonly #waiting = new Set<CalendarId>()
   readonly #underway = new Map<CalendarId, Promise<void>>()
   readonly #filledAt = new Map<CalendarId, number>()
+  /** Left to another instance: how to forget about it, or undefined once it is time to see to it. */
+  readonly #left = new Map<CalendarId, (() => void) | undefined>()
   #stopped = false
   filled = 0
   leftToOthers = 0
@@ -103,6 +109,8 @@ export class Resync {
   /** Waits for what is under way, two seconds at most; what ends after that tells nobody. */
   async stop(): Promise<void> {
     this.#stopped = true
+    for (const cancel of this.#left.values()) cancel?.()
+    this.#left.clear()
     this.#waiting.clear()
     let cancel = (): void => {}
     const bound = new Promise<void>(resolve => {
@@ -138,9 +146,11 @@ export class Resync {
   async #fill(calendar: CalendarId): Promise<void> {
     const startedAt = this.#clock.monotonic()
     const copy = new Copy(this.#store, calendar)
+    const unlessFilled = this.#left.has(calendar) && this.#left.get(calendar) === undefined
+    if (unlessFilled) this.#left.delete(calendar)
     const answer = await this.#fastPath.attempt(async lane => {
       try {
-        return await lane.hydrate(calendar, () => copy.next(), { yielding: true })
+        return await lane.hydrate(calendar, () => copy.next(), { yielding: true, unlessFilled })
       } catch (error) {
         // A database that is out is no reason to think ill of Redis.
         if (copy.databaseError === undefined) throw error
@@ -152,9 +162,12 @@ export class Resync {
     if (answer === undefined) {
       this.failed += 1
       this.#log.warn({ calendar, ms, err: copy.databaseError }, `calendar ${calendar} was not synced`)
-    } else if (answer.underway) {
+    } else if (answer.left === 'filled') {
+      return
+    } else if (answer.left === 'underway') {
       this.#remember(calendar)
       this.leftToOthers += 1
+      this.#seeToItLater(calendar)
     } else {
       this.#remember(calendar)
       this.filled += 1
@@ -165,6 +178,15 @@ export class Resync {
       )
     }
     if (copy.databaseError === undefined) await this.#tellWatchers(calendar, copy)
+  }
+
+  #seeToItLater(calendar: CalendarId): void {
+    if (this.#left.has(calendar)) return
+    const cancel = this.#timers.after(seeToItAfterMs, () => {
+      this.#left.set(calendar, undefined)
+      this.#enqueue(calendar)
+    })
+    this.#left.set(calendar, cancel)
   }
 
   /** Screens are told even if Redis could not be filled. */

@@ -33,11 +33,18 @@ export async function fillCalendar(
     scripts.hydrateBegin.run(
       redis,
       { generation_key },
-      { nonce, fill_ms, alive_ms, deadline_ms: await deadlineMs() }
+      {
+        nonce,
+        fill_ms,
+        alive_ms,
+        unless_ready: how?.unlessFilled ? 1 : 0,
+        deadline_ms: await deadlineMs()
+      }
     )
   )
   if (begun.status === 'LATE') throw late()
-  if (begun.status === 'UNDERWAY') return { filled: 0, underway: true }
+  if (begun.status === 'UNDERWAY') return { filled: 0, left: 'underway' }
+  if (begun.status === 'READY') return { filled: 0, left: 'filled' }
 
   let filled = 0
   for await (const { some, nowMs } of readings(read)) {

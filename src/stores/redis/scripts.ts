@@ -47,8 +47,13 @@ export const slotsSettle = defineScript('slots_settle', {
 
 export const hydrateBegin = defineScript('hydrate_begin', {
   keys: ['generation_key'],
-  args: ['nonce', 'fill_ms', 'alive_ms', 'deadline_ms'],
-  reply: { BEGUN: only('BEGUN'), UNDERWAY: only('UNDERWAY'), LATE: only('LATE') }
+  args: ['nonce', 'fill_ms', 'alive_ms', 'unless_ready', 'deadline_ms'],
+  reply: {
+    BEGUN: only('BEGUN'),
+    UNDERWAY: only('UNDERWAY'),
+    READY: only('READY'),
+    LATE: only('LATE')
+  }
 })
 
 export const hydratePut = defineScript('hydrate_put', {

@@ -156,6 +156,25 @@ t.test(
   }
 )
 
+t.test('a fill that another instance began and never ends is done here', async t => {
+  const server = await RedisServer.start(t)
+  const path = sharedDatabase(t)
+  const here = await real(t, server.url, path)
+  const there = await real(t, server.url, path)
+  await grant(here, 'a', [0])
+  let begun = false
+  void here.lane.hydrate(demo, () => {
+    begun = true
+    return new Promise(() => {})
+  })
+  await until('it has begun', () => begun)
+  there.resync.request(demo)
+  await there.resync.idle()
+  t.match(there.resync, { filled: 0, leftToOthers: 1 })
+  await until('it was taken over', () => there.resync.filled === 1)
+  t.equal(await reserve(there.lane, 0), 'TAKEN')
+})
+
 t.test('a long calendar is filled reading by reading, and none of its rows is left out', async t => {
   const server = await RedisServer.start(t)
   const here = await real(t, server.url, sharedDatabase(t))
