@@ -1,9 +1,9 @@
 import t from 'tap'
-import { bounds, type Configuration, configurations } from './bounds.js'
-import { check } from './checker.js'
-import { Protocol } from './protocol.js'
-import { variants } from './variants.js'
-import { promises } from './words.js'
+import { compiled } from '../helpers/compiled.js'
+import type { Configuration } from './index.js'
+
+const { bounds, check, configurations, promises, Protocol, variants } =
+  await compiled<typeof import('./index.js')>('test/model/index.ts')
 
 const statesMax = 8_000_000
 

@@ -1,0 +1,5 @@
+export { bounds, type Configuration, configurations } from './bounds.js'
+export { check } from './checker.js'
+export { Protocol } from './protocol.js'
+export { variants } from './variants.js'
+export { promises } from './words.js'
