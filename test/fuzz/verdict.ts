@@ -100,7 +100,10 @@ export function mayNot({ operation, params }: Ask, who: Who, ledger: Ledger, res
     !who.calendars.includes(calendar)
   )
     return `the token is for ${who.calendars.join()}, not for ${calendar}`
-  const ownOnly = operation === 'extend' || operation === 'release' || operation === 'book'
+  if (access === 'desk' && role === 'visitor') return 'a visitor is neither staff nor host'
+  // a host books in the place of a visitor
+  const ownOnly =
+    operation === 'extend' || operation === 'release' || (operation === 'book' && role !== 'host')
   if (ownOnly && ledger.isSomebodyElses(params.lock, who.session)) return 'it is the lock of another session'
   if (operation === 'lock' && ledger.isSomebodyElses(params.replaces, who.session))
     return 'it replaces the lock of another session'
