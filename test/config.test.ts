@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { ConfigError, configTable, readConfig } from '../src/config.js'
+import { configTable, readConfig } from '../src/config.js'
 import { defaultLimits } from '../src/domain/limits.js'
 import { parseRedisUrl } from '../src/stores/redis/address.js'
+import { problemsOf } from './settings/problems.js'
 
 type Env = Record<string, string | undefined>
 
@@ -14,15 +15,6 @@ const shared = { MYSQL_URL: mysql, SLOTLOCK_SECRET: secret }
 
 const noFiles = { ca: undefined, cert: undefined, key: undefined }
 
-function problemsOf(env: Env): readonly string[] {
-  try {
-    readConfig(env)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems
-    throw error
-  }
-}
 const named = (env: Env): string[] => problemsOf(env).map(problem => problem.split(' ', 1)[0]!)
 
 t.test(

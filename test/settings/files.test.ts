@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { ConfigError, printConfig, readConfig } from '../../src/config.js'
+import { printConfig, readConfig } from '../../src/config.js'
 import { mysqlTlsOf, redisAddressOf } from '../../src/store-addresses.js'
 import { Authority } from '../helpers/certificates.js'
+import { problemsOf } from './problems.js'
 
 const secret = 'f7Jx2nQvR8wKzB4mT0yLhD6uEsPa9cGi1oXqW3rUk5M'
 const stores = {
@@ -18,16 +19,6 @@ const fileOf = (name: string, text: string): string => {
   const path = join(folder, name)
   writeFileSync(path, text)
   return path
-}
-
-function problemsOf(env: Record<string, string>): readonly string[] {
-  try {
-    readConfig(env)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems
-    throw error
-  }
 }
 
 const authority = new Authority(t)

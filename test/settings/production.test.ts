@@ -1,22 +1,13 @@
 import t from 'tap'
-import { ConfigError, configTable, printConfig, readConfig } from '../../src/config.js'
+import { configTable, printConfig, readConfig } from '../../src/config.js'
 import { weaknessOf } from '../../src/settings/secret-strength.js'
+import { problemsOf } from './problems.js'
 
 const strong = 'f7Jx2nQvR8wKzB4mT0yLhD6uEsPa9cGi1oXqW3rUk5M'
 const production = {
   SLOTLOCK_ENV: 'production',
   MYSQL_URL: 'mysql://a@db.example/b',
   SLOTLOCK_SECRET: strong
-}
-
-function problemsOf(env: Record<string, string>): readonly string[] {
-  try {
-    readConfig(env)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems
-    throw error
-  }
 }
 
 t.test(

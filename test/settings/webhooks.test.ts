@@ -1,19 +1,10 @@
 import t from 'tap'
-import { ConfigError, printConfig, readConfig } from '../../src/config.js'
+import { printConfig, readConfig } from '../../src/config.js'
 import { otherWebhookSecret, webhookSecret } from '../helpers/webhook-receiver.js'
+import { problemsOf } from './problems.js'
 
 const url = 'https://host.example/hooks/hunter2'
 const good = { WEBHOOK_URL: url, WEBHOOK_SECRET: webhookSecret }
-
-function problemsOf(env: Record<string, string>): readonly string[] {
-  try {
-    readConfig(env)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems
-    throw error
-  }
-}
 
 t.test(
   'endpoints, secrets and events are read; what is printed gives neither secret nor path away',

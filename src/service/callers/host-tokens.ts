@@ -5,7 +5,8 @@ import type { Clock } from '../../domain/clock.js'
 import { type CalendarId, parseCalendarId, type SessionId } from '../../domain/ids.js'
 import { type Claims, hostTokenLifeMaxMs } from './claims.js'
 import type { HostKey } from './jwks.js'
-import { tokenBytesMax, type Verification } from './tokens.js'
+import { tokenBytesMax } from './signed-texts.js'
+import type { Verification } from './tokens.js'
 
 /**
  * Tokens that the host signs with keys of its own, for its programs and for visitors that it knows.

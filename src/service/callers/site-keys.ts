@@ -1,9 +1,8 @@
-import { createSigner, createVerifier } from 'fast-jwt'
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/clock.js'
 import { type CalendarId, parseCalendarId, parseSessionId } from '../../domain/ids.js'
+import { SignedTexts } from './signed-texts.js'
 import type { SiteKey } from './site-key.js'
-import { randomSessionId, tokenBytesMax } from './tokens.js'
+import { randomSessionId } from './tokens.js'
 
 /** Makes and reads the keys of sites; see site-key.ts for what they are. */
 
@@ -13,25 +12,12 @@ const keysCachedMax = 1_000
 
 export class SiteKeys {
   readonly #clock: Clock
-  readonly #sign: (payload: Record<string, unknown>) => string
-  readonly #verifiers: readonly ((text: string) => Record<string, unknown>)[]
-  readonly #known = new LRUCache<string, SiteKey>({ max: keysCachedMax })
+  readonly #texts: SignedTexts<SiteKey>
 
   /** The first secret signs, all verify, as with tokens. */
   constructor(secrets: readonly string[], clock: Clock) {
-    const [secret] = secrets
-    if (secret === undefined) throw new RangeError('no secret')
     this.#clock = clock
-    this.#sign = createSigner({ key: secret, algorithm: 'HS256', iss: issuer })
-    this.#verifiers = secrets.map(key =>
-      createVerifier({
-        key,
-        algorithms: ['HS256'],
-        allowedIss: issuer,
-        requiredClaims: ['iss'],
-        ignoreExpiration: true
-      })
-    )
+    this.#texts = new SignedTexts({ secrets, issuer, cachedMax: keysCachedMax, claimsOf: keyOf })
   }
 
   /** Throws RangeError when it would be longer than tokenBytesMax. */
@@ -41,38 +27,19 @@ export class SiteKeys {
     ttlMs: number
   }): string {
     const { origins, calendars, ttlMs } = request
-    const key = this.#sign({
+    const payload = {
       sub: randomSessionId(),
       origins,
       ...(calendars === undefined ? {} : { calendars }),
       exp: Math.ceil((this.#clock.now() + ttlMs) / 1000)
-    })
-    if (key.length > tokenBytesMax)
-      throw new RangeError(`a key is longer than ${tokenBytesMax} bytes; name fewer`)
-    return key
+    }
+    return this.#texts.sign(payload, 'a key')
   }
 
   /** undefined: not ours, or too old. Never throws, whatever the text. */
   verify(text: string): SiteKey | undefined {
-    const key = this.#known.get(text) ?? this.#read(text)
+    const key = this.#texts.read(text)
     return key !== undefined && this.#clock.now() < key.expiresAt ? key : undefined
-  }
-
-  #read(text: string): SiteKey | undefined {
-    if (text.length > tokenBytesMax) return undefined
-    for (const verify of this.#verifiers) {
-      let payload: Record<string, unknown>
-      try {
-        payload = verify(text)
-      } catch {
-        // the library tells by throwing that this secret did not sign it, or nobody did
-        continue
-      }
-      const key = keyOf(payload)
-      if (key !== undefined) this.#known.set(text, key)
-      return key
-    }
-    return undefined
   }
 }
 

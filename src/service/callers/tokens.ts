@@ -1,18 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { createSigner, createVerifier } from 'fast-jwt'
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/clock.js'
 import { type CalendarId, parseCalendarId, parseSessionId, type SessionId } from '../../domain/ids.js'
 import { sessionTtlMs } from '../../domain/limits.js'
 import type { Claims, Role } from './claims.js'
+import { SignedTexts } from './signed-texts.js'
 import type { SiteKey } from './site-key.js'
 
 /**
  * Whoever shows a token that one of our secrets signed is the session that it names: no instance keeps a list, and
  * every instance with the same secret knows every session.
  *
- * Tokens are JSON Web Tokens (RFC 7519), HS256 and nothing else: `sub` the session, `role`, `calendars`, `iat` and
- * `exp` in seconds. `iss` keeps a token apart that somebody signed with the same secret for another purpose.
+ * In a token `sub` is the session, beside `role`, `calendars`, and `iat` and `exp` in seconds; signed-texts.ts has how it is
+ * signed and read.
  */
 
 export type Verification =
@@ -29,8 +28,6 @@ export interface MintedToken {
   expiresAt: number
 }
 
-/** A longer token is INVALID without being looked at, and is not minted. */
-export const tokenBytesMax = 2_048
 /** Past it the token that was shown longest ago is verified anew when it comes back. */
 const tokensCachedMax = 10_000
 
@@ -45,29 +42,13 @@ export function randomSessionId(): SessionId {
 export class Tokens {
   readonly #clock: Clock
   readonly #newSessionId: () => SessionId
-  readonly #sign: (payload: Record<string, unknown>) => string
-  readonly #verifiers: readonly ((token: string) => Record<string, unknown>)[]
-  /** Only what our secrets signed gets in, so nobody can fill it with tokens they made up. */
-  readonly #known = new LRUCache<string, Claims>({ max: tokensCachedMax })
+  readonly #texts: SignedTexts<Claims>
 
   /** The first secret signs, both verify: a new one goes in front, and the old one goes when its tokens have expired. */
   constructor(secrets: readonly string[], clock: Clock, newSessionId: () => SessionId = randomSessionId) {
-    const [secret] = secrets
-    if (secret === undefined || secrets.length > 2) throw new RangeError('one secret or two, the first signs')
     this.#clock = clock
     this.#newSessionId = newSessionId
-    this.#sign = createSigner({ key: secret, algorithm: 'HS256', iss: issuer })
-    this.#verifiers = secrets.map(key =>
-      createVerifier({
-        key,
-        algorithms: ['HS256'],
-        allowedIss: issuer,
-        requiredClaims: ['iss'],
-        // times are read by our own clock, below; the library would ask the machine's
-        ignoreExpiration: true,
-        ignoreNotBefore: true
-      })
-    )
+    this.#texts = new SignedTexts({ secrets, issuer, cachedMax: tokensCachedMax, claimsOf })
   }
 
   /** A new visitor; by the key of a site for its calendars alone. */
@@ -89,25 +70,21 @@ export class Tokens {
     const { role, calendars, ttlMs, session = this.#newSessionId(), key } = request
     const nowMs = this.#clock.now()
     const exp = Math.ceil((nowMs + ttlMs) / 1000)
-    const token = this.#sign({
+    const payload = {
       sub: session,
       role,
       ...(calendars === undefined ? {} : { calendars }),
       ...(key === undefined ? {} : { key }),
       iat: Math.floor(nowMs / 1000),
       exp
-    })
-    if (token.length > tokenBytesMax) {
-      throw new RangeError(
-        `a token for ${calendars?.length ?? 0} calendars is longer than ${tokenBytesMax} bytes; name fewer`
-      )
     }
+    const token = this.#texts.sign(payload, `a token for ${calendars?.length ?? 0} calendars`)
     return { session, token, expiresAt: exp * 1000 }
   }
 
   /** Never throws, whatever the text. */
   verify(token: string): Verification {
-    const claims = this.#known.get(token) ?? this.#read(token)
+    const claims = this.#texts.read(token)
     if (claims === undefined) return invalid
     return { status: this.#clock.now() < claims.expiresAt ? 'VALID' : 'EXPIRED', claims }
   }
@@ -124,23 +101,6 @@ export class Tokens {
   renew({ session, role, calendars, key, issuedAt, expiresAt }: Claims): MintedToken {
     if (role !== 'visitor') throw new RangeError(`a ${role} token is minted, never renewed`)
     return this.mint({ role, calendars, session, key, ttlMs: expiresAt - issuedAt })
-  }
-
-  #read(token: string): Claims | undefined {
-    if (token.length > tokenBytesMax) return undefined
-    for (const verify of this.#verifiers) {
-      let payload: Record<string, unknown>
-      try {
-        payload = verify(token)
-      } catch {
-        // the library tells by throwing that this secret did not sign it, or nobody did
-        continue
-      }
-      const claims = claimsOf(payload)
-      if (claims !== undefined) this.#known.set(token, claims)
-      return claims
-    }
-    return undefined
   }
 }
 

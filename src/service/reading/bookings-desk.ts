@@ -1,4 +1,4 @@
-import { parseBookingId, parseLocalDate, parseSlotId, type SlotId } from '../../domain/ids.js'
+import { parseBookingId, parseSlotId, type SlotId } from '../../domain/ids.js'
 import { type BookingRecord, bookingsPageMax } from '../../domain/lock.js'
 import type { LockStore } from '../../domain/lock-store.js'
 import { isDeskOf, notCovered } from '../answers/access.js'
@@ -6,10 +6,9 @@ import { done, type Handlers, invalid } from '../answers/refusal.js'
 import { bookingNotFound } from '../answers/refusals.js'
 import { deskBookingView } from '../answers/views.js'
 import type { CalendarDirectory } from './calendars.js'
-import { coveredCalendar } from './covered-calendar.js'
+import { openRangeOf } from './date-range.js'
 
 const bookingsPerPage = 100
-const timeEndMs = Number.MAX_SAFE_INTEGER
 
 /** Bookings as those see them who look after them. The cursor of a page is its last slot. */
 export function bookingsDeskHandlers(deps: {
@@ -22,21 +21,14 @@ export function bookingsDeskHandlers(deps: {
       const { limit = bookingsPerPage } = params
       const after = params.cursor === undefined ? undefined : parseSlotId(params.cursor)
       if (params.cursor !== undefined && after === undefined) return invalid('cursor', 'is none of ours')
-      const [from, to] = [params.from, params.to].map(text =>
-        text === undefined ? null : parseLocalDate(text)
-      )
-      if (from === undefined) return invalid('from', 'is no date')
-      if (to === undefined) return invalid('to', 'is no date')
-      if (from && to && to < from) return invalid('to', 'is before from')
-      const found = await coveredCalendar(caller, calendars, params.calendar)
-      if (!found.ok) return found
-      const { calendar, grid } = found.value
-      const fromMs = from ? grid.rangeMs(from, from).fromMs : 0
+      const range = await openRangeOf(caller, calendars, params)
+      if (!range.ok) return range
+      const { calendar, fromMs, toMs } = range.value
       const slotsMax = Math.min(limit, bookingsPageMax)
       const rows = await store.readBookedSlots({
         calendar,
         fromMs,
-        toMs: to ? grid.rangeMs(to, to).toMs : timeEndMs,
+        toMs,
         after: after && { startMs: after.startMs, slot: after.id },
         slotsMax
       })

@@ -1,6 +1,6 @@
 import type { AuditCursor } from '../../domain/audit.js'
 import { auditPageMax } from '../../domain/audit.js'
-import { type CalendarId, type LockId, parseLocalDate } from '../../domain/ids.js'
+import type { CalendarId, LockId } from '../../domain/ids.js'
 import type { Limits } from '../../domain/limits.js'
 import type { LockStore } from '../../domain/lock-store.js'
 import type { Selection } from '../../domain/slot.js'
@@ -9,6 +9,7 @@ import { done, type Handlers, invalid } from '../answers/refusal.js'
 import { auditEntryView, lockStateAt, selectionView, staffLockView, type TagOf } from '../answers/views.js'
 import type { CalendarDirectory } from './calendars.js'
 import { coveredCalendar } from './covered-calendar.js'
+import { openRangeOf } from './date-range.js'
 
 export interface StaffDeskDeps {
   store: LockStore
@@ -33,7 +34,6 @@ export interface StaffChanges {
 /** One reading of what is new. Fifteen hundred changes a second, of one calendar, fit into it. */
 export const staffEntriesPerReadingMax = 5_000
 const entriesPerPage = 100
-const timeEndMs = Number.MAX_SAFE_INTEGER
 
 /**
  * What staff see and visitors do not: who holds what, and who did what.
@@ -68,19 +68,13 @@ export class StaffDesk {
         const { limit = entriesPerPage } = params
         const before = params.cursor === undefined ? undefined : parseAuditCursor(params.cursor)
         if (params.cursor !== undefined && before === undefined) return invalid('cursor', 'is none of ours')
-        const [from, to] = [params.from, params.to].map(text =>
-          text === undefined ? null : parseLocalDate(text)
-        )
-        if (from === undefined) return invalid('from', 'is no date')
-        if (to === undefined) return invalid('to', 'is no date')
-        if (from && to && to < from) return invalid('to', 'is before from')
-        const found = await coveredCalendar(caller, calendars, params.calendar)
-        if (!found.ok) return found
-        const { calendar, grid } = found.value
+        const range = await openRangeOf(caller, calendars, params)
+        if (!range.ok) return range
+        const { calendar, fromMs, toMs } = range.value
         const entries = await store.readAudit({
           calendar,
-          fromMs: from ? grid.rangeMs(from, from).fromMs : 0,
-          toMs: to ? grid.rangeMs(to, to).toMs : timeEndMs,
+          fromMs,
+          toMs,
           before,
           entriesMax: Math.min(limit, auditPageMax)
         })
