@@ -13,7 +13,11 @@ export async function readHostJwks(source: string): Promise<string> {
     headers: { accept: 'application/jwk-set+json, application/json' },
     signal: AbortSignal.timeout(withinMs)
   })
-  if (!response.ok) throw new Error(`HTTP ${response.status}`)
+  if (!response.ok) {
+    // a body that nobody reads holds its connection
+    await response.body?.cancel()
+    throw new Error(`HTTP ${response.status}`)
+  }
   const parts: Uint8Array[] = []
   let bytes = 0
   for await (const part of response.body ?? []) {

@@ -7,12 +7,12 @@ import { sessionTtlMs } from '../domain/limits.js'
 import { revocationMarginMs, tokenLifeMaxMs } from '../domain/revocation.js'
 import { SiteKeys } from '../service/callers/site-keys.js'
 import { Tokens } from '../service/callers/tokens.js'
+import { letLocksGo } from '../service/changing/ending-sessions.js'
 import { newSqlStats } from '../stores/sql/dialect.js'
 import { oneArgument } from './arguments.js'
 import { UsageError } from './usage-error.js'
 
 const by = { role: 'admin' } as const
-const reason = 'the session was ended'
 
 /**
  * Ends a session by writing to the database, whether or not an instance runs: those that do have read it within a second.
@@ -30,9 +30,15 @@ export async function revoke(env: NodeJS.ProcessEnv, args: string[]): Promise<vo
   const store = await openStore(config, { log, clock: systemClock, random: Math.random }, newSqlStats())
   try {
     await store.putRevocation({ session, until: store.nowMs() + lifeMs + revocationMarginMs, by })
-    const locks = await store.readLiveLocks({ owner: session })
-    for (const { id: lock } of locks) await store.revoke({ lock, reason, by })
-    process.stdout.write(`the session ${session} is over; locks ended: ${locks.length}\n`)
+    // said at once: what may go wrong with its locks takes nothing of that back
+    process.stdout.write(`the session ${session} is over; locks ended: `)
+    let ended = 0
+    try {
+      for await (const outcome of letLocksGo(store, session, by))
+        if (outcome.status === 'ENDED' && outcome.lock.state === 'revoked') ended += 1
+    } finally {
+      process.stdout.write(`${ended}\n`)
+    }
   } finally {
     await store.close()
   }

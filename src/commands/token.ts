@@ -34,11 +34,16 @@ export async function token(env: NodeJS.ProcessEnv, args: string[]): Promise<voi
   const origins = originsOf(role, given.origin)
   const secrets = await secretsOf(readConfig(env))
   const ttlMs = given.ttl === undefined ? undefined : parseTtl(given.ttl)
-  process.stdout.write(
+  const mint = (): string =>
     role === 'site'
-      ? `${new SiteKeys(secrets, systemClock).mint({ origins, calendars, ttlMs: ttlMs ?? tokenLifeMaxMs })}\n`
-      : `${new Tokens(secrets, systemClock).mint({ role, calendars, ttlMs: ttlMs ?? sessionTtlMs }).token}\n`
-  )
+      ? new SiteKeys(secrets, systemClock).mint({ origins, calendars, ttlMs: ttlMs ?? tokenLifeMaxMs })
+      : new Tokens(secrets, systemClock).mint({ role, calendars, ttlMs: ttlMs ?? sessionTtlMs }).token
+  try {
+    process.stdout.write(`${mint()}\n`)
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message)
+    throw error
+  }
 }
 
 /** A site's key is for pages, and nothing else is. */

@@ -199,7 +199,7 @@ export function createService(parts: ServiceParts): Service {
         tagOf,
         randomBytes
       }),
-      ...bookingHandlers({ store, gate, announcer, randomBytes }),
+      ...bookingHandlers({ store, calendars, gate, announcer, randomBytes }),
       ...staffHandlers({ store, calendars, gate, announcer, tagOf }),
       ...staffDesk.handlers(),
       ...bookingsDeskHandlers({ store, calendars }),

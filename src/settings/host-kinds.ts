@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseJwks } from '../service/callers/jwks.js'
-import { type Kind, ok, quoted, urlOf, wrong } from './kinds.js'
+import { isLoopback, type Kind, ok, quoted, urlOf, wrong } from './kinds.js'
 
 /** Where the host's public keys are. A file is read at once, so that what is wrong with it is told with all other mistakes. */
 export const jwksSource: Kind<string | undefined> = {
@@ -19,14 +19,12 @@ export const jwksSource: Kind<string | undefined> = {
   print: text => text ?? ''
 }
 
-const loopback = new Set(['127.0.0.1', '[::1]', 'localhost'])
-
 /** Who can change the keys on their way is the host to us. */
 function urlProblem(text: string): { status: 'WRONG'; problem: string } | undefined {
   const url = urlOf(text)
   if (url === null) return wrong(`${quoted(text)} is not a URL`)
   if (url.username !== '' || url.password !== '')
     return wrong('has a user or password in it; the keys are public')
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && loopback.has(url.hostname))) return undefined
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))) return undefined
   return wrong(`${quoted(text)} is not an https URL; http is for this machine's own addresses alone`)
 }

@@ -90,6 +90,13 @@ export function urlOf(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null
 }
 
+/** What is sent there never leaves the machine, so it need not be encrypted. */
+export function isLoopback({ hostname }: URL): boolean {
+  return (
+    hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
+  )
+}
+
 const secretParameter = /pass|pwd|secret|token|key/i
 
 /** With `***` for every password, in front of the host and behind the question mark. */

@@ -1,6 +1,5 @@
-import { isIP } from 'node:net'
 import { shownUrl } from '../webhooks/endpoint.js'
-import { itemsOf, type Kind, ok, urlOf, wrong } from './kinds.js'
+import { isLoopback, itemsOf, type Kind, ok, urlOf, wrong } from './kinds.js'
 
 /** How the endpoints of webhooks are named, and the secrets that sign for them. Neither is ever repeated in a message. */
 
@@ -30,13 +29,10 @@ function problemOf(text: string): string | undefined {
   if (url.hash !== '') return 'has a # in it, which is never sent'
   if (url.protocol === 'https:') return undefined
   if (url.protocol !== 'http:') return `begins with ${url.protocol}//, not https://`
-  return isLoopback(url.hostname.replace(/^\[|\]$/g, ''))
+  return isLoopback(url)
     ? undefined
     : 'begins with http://, and is on another machine: what is sent there can be read on the way; use https://'
 }
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
 const prefix = 'whsec_'
 const bytesMin = 24

@@ -93,12 +93,10 @@ async function identify(
   origins: Origins,
   request: FastifyRequest
 ): Promise<Outcome<Caller>> {
-  const page = origins.pageOf(request)
   const from = {
     address: request.ip,
     userAgent: request.headers['user-agent']?.slice(0, 256),
-    // its browser asks whether it may read the answer; only a calendar that names its pages asks here as well
-    page: page?.rank === 'other' ? { ...page, rank: 'listed' as const } : page
+    page: await origins.pageByHttp(request)
   }
   const token = bearerOf(request)
   if (token === undefined) {

@@ -131,4 +131,6 @@ export class LockLimits {
 }
 
 const requestOf = ({ caller, requestId }: AskedLock): string | undefined =>
-  caller.session === undefined || requestId === undefined ? undefined : `${caller.session} ${requestId}`
+  caller.role !== 'visitor' || caller.session === undefined || requestId === undefined
+    ? undefined
+    : `${caller.session} ${requestId}`

@@ -33,6 +33,17 @@ export class Origins {
     return { origin, rank: this.#allowed.has('*') || this.#allowed.has(origin) ? 'listed' : 'other' }
   }
 
+  /**
+   * By HTTP a page that nobody names is kept out by its browser, which asks `mayRead`; here it is let go on, for behind a proxy
+   * that rewrites `Host` a page of our own looks like one. A page that a calendar names passes that question, so what it is
+   * is kept, and each operation holds it to its calendar.
+   */
+  async pageByHttp(request: Pick<Asking, 'headers' | 'host'>): Promise<Page | undefined> {
+    const page = this.pageOf(request)
+    if (page?.rank !== 'other' || (await this.#ofCalendars.anyNames(page.origin))) return page
+    return { ...page, rank: 'listed' }
+  }
+
   /** Whether it may connect at all. What it may do then is asked of each calendar. */
   async mayConnect(request: Asking): Promise<boolean> {
     const page = this.pageOf(request)

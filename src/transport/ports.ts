@@ -22,7 +22,7 @@ export type StaffSource = Pick<StaffDesk, 'changesSince' | 'nowMs'>
 
 export type TokenSource = Pick<Tokens, 'openSession' | 'verify' | 'renewalDue' | 'renew'>
 
-export type HostTokenSource = Pick<HostTokens, 'verify'>
+export type HostTokenSource = Pick<HostTokens, 'known' | 'verify'>
 
 export type SiteKeySource = Pick<SiteKeys, 'verify'>
 

@@ -2,7 +2,7 @@ import type { Clock } from '../domain/clock.js'
 import type { Limits } from '../domain/limits.js'
 import type { ServiceStatus, SessionView } from '../protocol/schemas.js'
 import type { Page } from '../service/callers/caller.js'
-import type { Claims } from '../service/callers/claims.js'
+import { type Claims, hostLeewayMs } from '../service/callers/claims.js'
 import type { SiteKey } from '../service/callers/site-key.js'
 import type { Verification } from '../service/callers/tokens.js'
 import type { HostTokenSource, RevokedSource, SiteKeySource, TokenSource } from './ports.js'
@@ -45,7 +45,8 @@ export class Sessions {
   }
 
   async verify(token: string): Promise<Verified> {
-    let verified = this.#tokens.verify(token)
+    // ours are tried first, but for those of the host that are known: each of our secrets would cost a failure
+    let verified = this.#hostTokens?.known(token) ?? this.#tokens.verify(token)
     if (verified.status === 'INVALID' && this.#hostTokens !== undefined) {
       verified = await this.#hostTokens.verify(token)
     }
@@ -56,7 +57,7 @@ export class Sessions {
   isRevoked({ session, signedBy, issuedAt, key }: Claims): boolean {
     if (key !== undefined && this.#revoked.revokedAt(key) !== undefined) return true
     const at = this.#revoked.revokedAt(session)
-    return at !== undefined && (signedBy === undefined || issuedAt <= at)
+    return at !== undefined && (signedBy === undefined || issuedAt <= at + hostLeewayMs)
   }
 
   /** The site that a page shows the key of, if that is its own and may still open sessions; else why not. */

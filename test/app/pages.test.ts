@@ -126,6 +126,41 @@ t.test('a calendar may name the pages that may use it', async t => {
   )
 
   await t.test(
+    'a page that only one calendar names reaches no other by a query, a lock or a booking, whoever holds the token',
+    async t => {
+      const visitor = await pageOf(a, listed)
+      const slots = [slotAt('room-1', 2, 2)]
+      const lockOf = async (): Promise<string> => {
+        const { result } = await visitor.request('lock', { calendar: 'clinic', slots })
+        return (result as { lock: { id: string } }).lock.id
+      }
+      const staff = world.tokenOf('staff')
+      const status = async (path: string, origin: string, method = 'GET', token = staff): Promise<number> => {
+        const headers = { origin, authorization: `Bearer ${token}` }
+        return (await fetch(`${a.url}${path}`, { method, headers })).status
+      }
+      for (const path of ['/v1/staff/locks', '/v1/staff/audit', '/v1/bookings']) {
+        t.equal(await status(`${path}?calendar=clinic`, shop), 403, path)
+        t.equal(await status(`${path}?calendar=clinic`, listed), 200, path)
+      }
+      const board = await pageOf(a, shop, { token: staff })
+      const host = await pageOf(a, shop, { token: world.tokenOf('host') })
+      const lock = await lockOf()
+      const booked = { lock, requestId: 'a', customer: { name: 'Ann' } }
+      t.match(await board.request('revoke', { lock }), { error: { code: 'FORBIDDEN' } })
+      t.equal(await status(`/v1/staff/locks/${lock}`, shop, 'DELETE'), 403)
+      t.match(await host.request('book', booked), { error: { code: 'FORBIDDEN' } })
+      t.equal(await status(`/v1/staff/locks/${lock}`, listed, 'DELETE'), 204)
+      const { result } = await visitor.request('book', { ...booked, lock: await lockOf() })
+      const { id } = (result as { booking: { id: string } }).booking
+      t.equal(await status(`/v1/bookings/${id}`, shop), 403)
+      t.equal(await status(`/v1/bookings/${id}`, shop, 'DELETE'), 403)
+      t.equal(await status(`/v1/bookings/${id}`, listed), 200)
+      t.equal(await status(`/v1/bookings/${id}`, listed, 'DELETE'), 204)
+    }
+  )
+
+  await t.test(
     'what is no origin is refused, field by field; and a calendar may change its mind',
     async t => {
       for (const wrong of [

@@ -262,6 +262,20 @@ t.test('a host’s session that was ended is over, and what the host signs after
   t.equal(await ask(signed(keys.ec, claims())), 200)
 })
 
+t.test('what the host signed before an end is over with it, also if its clock is ahead', async t => {
+  const { ask, served, callers } = await scene(t)
+  const before = signed(keys.ec, claims({ iat: nowS() + 1 }))
+  t.equal(await ask(before), 200)
+  const session = callers[0]!.session as never
+  served.revoked.learn([{ session, at: Date.now(), until: Date.now() + 60_000 }])
+  t.equal(await ask(before), 401)
+  t.equal(
+    await ask(signed(keys.ec, claims({ iat: nowS() + 30 }))),
+    401,
+    'further ahead it is not taken at all'
+  )
+})
+
 t.test('of a key set only what is sound is used', async t => {
   const { server, ask, said } = await scene(t, { pauseMs: 0 })
   const weak: SigningKey = newSigningKey('weak', 'RS256', 1_024)

@@ -68,7 +68,7 @@ export class SlotlockClient {
       fetch,
       clock,
       random,
-      key,
+      key: key || undefined,
       token: new SessionToken(kept ?? undefined, url, token),
       owner: {
         changed: () => this.#changed.tell(),

@@ -224,7 +224,7 @@ export class Connection {
     const { key } = this.#parts
     const token = this.#parts.token.read()
     const outcome = await (byHttp
-      ? link.ask('hello', key ? { key } : {})
+      ? link.ask('hello', { key })
       : link.ask('hello', { token, key }, openWithinMs))
     if (byHttp ? this.closed || this.link?.kind === 'live' : this.#dialled !== link) return
     if (outcome.status === 'LOST' || outcome.status === 'UNSENT') {

@@ -15,5 +15,11 @@ export interface Claims {
   readonly signedBy?: 'host'
 }
 
+/**
+ * The host's clock may be ahead of ours by this. What it signed up to so long after the end of a session is over with it:
+ * were that shorter, what a clock that is ahead signed before the end would stand.
+ */
+export const hostLeewayMs = 1_000
+
 /** A token that the host signs lives no longer. */
 export const hostTokenLifeMaxMs = 86_400_000

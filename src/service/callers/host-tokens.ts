@@ -3,7 +3,7 @@ import { createVerifier } from 'fast-jwt'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/clock.js'
 import { type CalendarId, parseCalendarId, type SessionId } from '../../domain/ids.js'
-import { type Claims, hostTokenLifeMaxMs } from './claims.js'
+import { type Claims, hostLeewayMs, hostTokenLifeMaxMs } from './claims.js'
 import type { HostKey } from './jwks.js'
 import { tokenBytesMax } from './signed-texts.js'
 import type { Verification } from './tokens.js'
@@ -16,8 +16,6 @@ import type { Verification } from './tokens.js'
  * `calendars` are those that the token is for, or "*" for all. Staff and admins are no matter of the host.
  */
 
-/** The host's clock may be ahead of ours by this. */
-const leewayMs = 60_000
 const subjectMax = 256
 const tokensCachedMax = 10_000
 
@@ -56,11 +54,20 @@ export class HostTokens {
     return second.status === 'UNKNOWN_KEY' ? { status: 'INVALID' } : second
   }
 
+  /** Of a token that was verified before; undefined: nothing is known of it. */
+  known(token: string): Verification | undefined {
+    const claims = this.#known.get(token)
+    return claims === undefined ? undefined : this.#timed(claims)
+  }
+
   /** By the keys that are known. */
   check(token: string): Checked {
     const claims = this.#known.get(token) ?? this.#read(token)
     if (claims === 'UNKNOWN_KEY') return { status: 'UNKNOWN_KEY' }
-    if (claims === undefined) return { status: 'INVALID' }
+    return claims === undefined ? { status: 'INVALID' } : this.#timed(claims)
+  }
+
+  #timed(claims: Claims): Verification {
     return { status: this.#clock.now() < claims.expiresAt ? 'VALID' : 'EXPIRED', claims }
   }
 
@@ -106,7 +113,7 @@ export class HostTokens {
     if (typeof sub !== 'string' || sub === '' || sub.length > subjectMax) return undefined
     if (role !== 'host' && role !== 'visitor') return undefined
     if (!isSeconds(iat) || !isSeconds(exp) || exp < iat) return undefined
-    const latestMs = this.#clock.now() + leewayMs
+    const latestMs = this.#clock.now() + hostLeewayMs
     if ((exp - iat) * 1000 > hostTokenLifeMaxMs || iat * 1000 > latestMs) return undefined
     if (nbf !== undefined && !(isSeconds(nbf) && nbf * 1000 <= latestMs)) return undefined
     const covered = calendars === '*' ? undefined : calendarsOf(calendars)

@@ -3,17 +3,20 @@ import type { Customer } from '../../domain/lock.js'
 import type { BookRequest, LockStore } from '../../domain/lock-store.js'
 import type { ParamsOf } from '../../protocol/operations.js'
 import { metaBytesMax } from '../../protocol/schemas.js'
-import { covers, isDeskOf, notCovered, sessionOf } from '../answers/access.js'
+import { isDeskOf, sessionOf } from '../answers/access.js'
 import { done, type Handlers, invalid, type Outcome, refuse } from '../answers/refusal.js'
 import { bookingNotFound, busy, lockIsOver, lockNotFound } from '../answers/refusals.js'
 import { bookingView, conflictView } from '../answers/views.js'
 import { actorOf, type Caller } from '../callers/caller.js'
 import { bookingIdOf, fingerprintOf, type RandomBytes } from '../callers/ids.js'
 import { type Announcer, announceChange } from '../live/announcer.js'
+import type { CalendarDirectory } from '../reading/calendars.js'
+import { coveredRecord } from '../reading/covered-calendar.js'
 import type { Gate } from './gate.js'
 
 export interface BookingDeps {
   store: LockStore
+  calendars: CalendarDirectory
   gate: Pick<Gate, 'learn'>
   announcer: Announcer
   randomBytes: RandomBytes
@@ -23,14 +26,15 @@ export interface BookingDeps {
 const conflictRetriesMax = 2
 
 export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'cancelBooking'> {
-  const { store, randomBytes } = deps
+  const { store, calendars, randomBytes } = deps
 
   /** Whose lock is booked: the host books in the place of the visitor who holds it, anybody else one's own. */
   async function ownerFor(caller: Caller, session: SessionId, lock: LockId): Promise<Outcome<SessionId>> {
     if (caller.role !== 'host') return done(session)
     const known = await store.readLock(lock)
     if (known === undefined) return lockNotFound('There is no such lock')
-    return covers(caller, known.calendar) ? done(known.owner) : notCovered(known.calendar)
+    const may = await coveredRecord(caller, calendars, known)
+    return may.ok ? done(known.owner) : may
   }
 
   return {
@@ -96,6 +100,8 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
       if (booking === undefined || known === undefined) return bookingNotFound()
       const desk = isDeskOf(caller, known.calendar)
       if (!desk && caller.session === undefined) return bookingNotFound()
+      const may = desk ? await coveredRecord(caller, calendars, known) : done(undefined)
+      if (!may.ok) return may
       const outcome = await store.cancel({
         booking,
         owner: desk ? undefined : caller.session,

@@ -1,3 +1,4 @@
+import type { Actor } from '../../domain/audit.js'
 import { StoreError } from '../../domain/errors.js'
 import { parseSessionId, type SessionId } from '../../domain/ids.js'
 import { sessionTtlMs } from '../../domain/limits.js'
@@ -26,6 +27,19 @@ export interface EndingSessionsDeps {
 
 const reason = 'the session was ended'
 
+/** Ends the locks of a session one by one, by itself or by somebody else. Throws StoreError. */
+export async function* letLocksGo(
+  store: Pick<LockStore, 'readLiveLocks' | 'release' | 'revoke'>,
+  session: SessionId,
+  by: Actor
+): AsyncGenerator<Awaited<ReturnType<LockStore['release']>>> {
+  for (const { id: lock } of await store.readLiveLocks({ owner: session })) {
+    yield by.session === session
+      ? await store.release({ lock, owner: session, by })
+      : await store.revoke({ lock, reason, by })
+  }
+}
+
 /**
  * Sessions are ended here before their time: by who has one, or by an admin.
  *
@@ -49,23 +63,13 @@ export function endingSessionsHandlers(
     revoked.learn([await store.putRevocation({ session, until, by: actorOf(by) })])
     announcer.announceRevocation()
     try {
-      await letLocksGo(session, by)
+      for await (const outcome of letLocksGo(store, session, actorOf(by)))
+        if (outcome.status === 'ENDED') announceChange(deps, outcome.rows, outcome.lock)
     } catch (error) {
       // the session is over all the same
       if (!(error instanceof StoreError)) throw error
     }
     return done(undefined)
-  }
-
-  async function letLocksGo(session: SessionId, caller: Caller): Promise<void> {
-    const by = actorOf(caller)
-    for (const { id: lock } of await store.readLiveLocks({ owner: session })) {
-      const outcome =
-        caller.session === session
-          ? await store.release({ lock, owner: session, by })
-          : await store.revoke({ lock, reason, by })
-      if (outcome.status === 'ENDED') announceChange(deps, outcome.rows, outcome.lock)
-    }
   }
 
   return {

@@ -1,10 +1,10 @@
 import { parseLockId } from '../../domain/ids.js'
 import type { LockStore } from '../../domain/lock-store.js'
-import { covers, notCovered } from '../answers/access.js'
 import { done, type Handlers } from '../answers/refusal.js'
 import { busy, lockNotFound } from '../answers/refusals.js'
 import { actorOf } from '../callers/caller.js'
 import { announceChange } from '../live/announcer.js'
+import { coveredRecord } from '../reading/covered-calendar.js'
 import { type BlockingDeps, blockingHandlers } from './blocking.js'
 
 export interface StaffDeps extends BlockingDeps {
@@ -15,7 +15,7 @@ const defaultReason = 'ended by staff'
 
 /** What staff do. That the caller is staff was seen to by the operations' table; of which calendars is seen to here. */
 export function staffHandlers(deps: StaffDeps): Pick<Handlers, 'revoke' | 'block' | 'unblock'> {
-  const { store } = deps
+  const { store, calendars } = deps
   return {
     ...blockingHandlers(deps),
 
@@ -23,7 +23,8 @@ export function staffHandlers(deps: StaffDeps): Pick<Handlers, 'revoke' | 'block
       const id = parseLockId(params.lock)
       const known = id === undefined ? undefined : await store.readLock(id)
       if (id === undefined || known === undefined) return lockNotFound('There is no such lock')
-      if (!covers(caller, known.calendar)) return notCovered(known.calendar)
+      const may = await coveredRecord(caller, calendars, known)
+      if (!may.ok) return may
       const outcome = await store.revoke({
         lock: id,
         reason: params.reason ?? defaultReason,

@@ -6,6 +6,7 @@ import { done, type Handlers, invalid } from '../answers/refusal.js'
 import { bookingNotFound } from '../answers/refusals.js'
 import { deskBookingView } from '../answers/views.js'
 import type { CalendarDirectory } from './calendars.js'
+import { coveredRecord } from './covered-calendar.js'
 import { openRangeOf } from './date-range.js'
 
 const bookingsPerPage = 100
@@ -45,7 +46,8 @@ export function bookingsDeskHandlers(deps: {
       const known = id === undefined ? undefined : await store.readBooking(id)
       if (known === undefined) return bookingNotFound()
       if (!isDeskOf(caller, known.calendar)) return notCovered(known.calendar)
-      return done({ booking: deskBookingView(known) })
+      const may = await coveredRecord(caller, calendars, known)
+      return may.ok ? done({ booking: deskBookingView(known) }) : may
     }
   }
 }

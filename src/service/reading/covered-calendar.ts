@@ -19,3 +19,18 @@ export async function coveredCalendar(
   if (grid === undefined) return calendarNotFound(name)
   return refusedPage(caller, grid.definition) ?? done({ calendar, grid })
 }
+
+/**
+ * The same of the calendar that a lock or a booking names. Its definition is asked only for the sake of the page: a program of
+ * the host may cancel what nobody knows the opening hours of.
+ */
+export async function coveredRecord(
+  caller: Caller,
+  calendars: CalendarDirectory,
+  { calendar }: { calendar: CalendarId }
+): Promise<Outcome<void>> {
+  if (!covers(caller, calendar)) return notCovered(calendar)
+  if (caller.page === undefined || caller.page.rank === 'own') return done(undefined)
+  const found = await coveredCalendar(caller, calendars, calendar)
+  return found.ok ? done(undefined) : found
+}

@@ -31,6 +31,7 @@ export class HostKeys {
   #underway: Promise<void> | undefined
   #readAt = Number.NEGATIVE_INFINITY
   #said = ''
+  #used = ''
   readings = 0
   failed = 0
   /** The last reading brought keys. */
@@ -79,7 +80,6 @@ export class HostKeys {
   }
 
   async #readNow(): Promise<void> {
-    this.readings += 1
     let found: ReturnType<typeof parseJwks>
     try {
       found = parseJwks(await this.#read())
@@ -90,9 +90,15 @@ export class HostKeys {
         problems: [`cannot be read: ${error instanceof Error ? error.message : String(error)}`]
       }
     }
+    this.readings += 1
     this.fresh = found.keys.length > 0
-    if (this.fresh) this.#use(found.keys)
-    else this.failed += 1
+    if (!this.fresh) this.failed += 1
+    // the same keys again would only cost everybody a verification: a token of a made-up key has them read every few seconds
+    const keys = JSON.stringify(found.keys)
+    if (this.fresh && keys !== this.#used) {
+      this.#used = keys
+      this.#use(found.keys)
+    }
     const state = { keys: found.keys.length, problems: found.problems }
     const said = JSON.stringify(state)
     if (said !== this.#said) this.#onChange(state)
