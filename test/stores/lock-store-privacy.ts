@@ -132,6 +132,25 @@ export function privacyPromises(promise: Declare): void {
     }
   )
 
+  promise(
+    'what the database carries out too late is no success, and is done the next time',
+    async (t, { another }) => {
+      if (another === undefined) return
+      const store = await another({ customerKeys: [key] })
+      await store.migrate()
+      const { request } = await granted(store, { slots: [past(10)] })
+      const book = bookOf(request, { customer: ada })
+      await store.book(book)
+      const late = await another({ customerKeys: [nextKey, key], customerRetentionMs: day, deadlineMs: -1 })
+      const busy = { code: 'STORE_BUSY', message: /too late/ }
+      await t.rejects(late.erase({ booking: book.booking }), busy)
+      await t.rejects(late.forgetOld(), busy)
+      await t.rejects(late.encryptAll(), busy)
+      t.match(await store.readBooking(book.booking), { customer: ada })
+      t.strictSame(await store.erase({ booking: book.booking }), { found: 1, erased: 1 })
+    }
+  )
+
   promise('customer data is forgotten after its time, and no sooner', async (t, { store, another }) => {
     if (another === undefined) return
     const [over, toCome] = [await granted(store, { slots: [past(10)] }), await granted(store)]

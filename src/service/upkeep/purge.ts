@@ -13,8 +13,9 @@ const intervalMs = 3_600_000
 const jitter = 0.5
 
 /**
- * Deletes what nobody can ask for any more, and what was to be forgotten about people: about once an hour, in small steps with pauses, so that a day's worth of
- * ended locks never becomes one long statement. A step that fails is left to the next hour.
+ * Deletes what nobody can ask for any more, and what was to be forgotten about people: about once an hour, in small steps
+ * with pauses, so that a day's worth of ended locks never becomes one long statement. A step that fails is left to the next
+ * hour; that of one of the two does not keep the other.
  */
 export class Purge {
   readonly #store: LockStore
@@ -40,16 +41,27 @@ export class Purge {
   }
 
   async #step(): Promise<number> {
-    try {
+    const purged = await this.#tried(async () => {
       const { deleted } = await this.#store.purge(rowsPerStepMax)
       this.deleted += deleted
+      return deleted >= rowsPerStepMax
+    })
+    const forgot = await this.#tried(async () => {
       const { forgotten, more } = await this.#store.forgetOld()
       this.forgotten += forgotten
-      return more || deleted >= rowsPerStepMax ? stepPauseMs : this.#untilNextMs()
+      return more
+    })
+    return purged || forgot ? stepPauseMs : this.#untilNextMs()
+  }
+
+  /** Whether there is more to do at once. */
+  async #tried(step: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await step()
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.failed += 1
-      return this.#untilNextMs()
+      return false
     }
   }
 

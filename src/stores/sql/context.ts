@@ -130,6 +130,24 @@ export class StoreContext {
   }
 
   /**
+   * The same for statements that are bound to their time. Out of it they change nothing and say nothing of that, so it is
+   * asked for: throws StoreBusy then, unless another attempt is in time. `what` begins its message.
+   */
+  async changeInTime(
+    what: string,
+    statements: (values: Values) => Statement[]
+  ): Promise<{ rows: Row[]; changed: number }[]> {
+    return this.attempts(what, async (stamp, last) => {
+      const values = stampValues(stamp)
+      const wasInTime = { text: `SELECT CASE WHEN ${inTime} THEN 1 ELSE 0 END AS in_time`, values }
+      const results = await this.change([...statements(values), wasInTime])
+      if (numberOf(results.at(-1)!.rows[0]!, 'in_time') === 1) return results
+      if (await this.late(stamp, last)) throw new StoreBusy(`${what} reached the database too late`)
+      return again
+    })
+  }
+
+  /**
    * The change was outside its time. Either it really was late, or the clock was estimated wrongly: then, now that it
    * was read again, it is worth another attempt.
    */

@@ -1,6 +1,6 @@
 import { type BookingId, parseSlotId } from '../../domain/ids.js'
 import type { Customer } from '../../domain/lock.js'
-import { inTime, type StoreContext, stampValues } from './context.js'
+import { inTime, type StoreContext } from './context.js'
 import type { CustomerCipher } from './customer-cipher.js'
 import type { Row, Statement } from './dialect.js'
 import { jsonBytesOf, numberOf, splitSlots, textOf } from './rows.js'
@@ -31,7 +31,7 @@ export class Forgetting {
   /** Where the pass over the bookings is, and where that over the booked locks and the audit trail is. */
   #afterBooking = ''
   #nextPassAtMs = Number.NEGATIVE_INFINITY
-  #lockEndsMs = 0
+  #afterLock = { endsMs: 0, id: '' }
   #afterEntry = 0
 
   constructor(context: StoreContext) {
@@ -76,21 +76,21 @@ export class Forgetting {
    * Writes anew what is not encrypted, or not under the first key. A row that changes meanwhile is left for the next time.
    */
   async encryptAll(): Promise<{ found: number; encrypted: number }> {
-    const pass = await this.#encryptPass()
-    // nothing was left in a second look: no other key is needed any more
-    if (this.#cipher.keyId !== undefined && (await this.#encryptPass()).encrypted === 0) {
-      await this.#context.change([
-        {
-          text: `DELETE FROM customer_keys WHERE id <> :id AND ${inTime}`,
-          values: { ...stampValues(this.#context.stamp()), id: this.#cipher.keyId }
-        }
+    const first = await this.#encryptPass()
+    // what changed under the first look; and when a look finds nothing left, no other key is needed any more
+    const second = await this.#encryptPass()
+    if (this.#cipher.keyId !== undefined && second.stale === 0) {
+      const id = this.#cipher.keyId
+      await this.#context.changeInTime('the change of keys', values => [
+        { text: `DELETE FROM customer_keys WHERE id <> :id AND ${inTime}`, values: { ...values, id } }
       ])
     }
-    return pass
+    return { found: first.found, encrypted: first.encrypted + second.encrypted }
   }
 
-  async #encryptPass(): Promise<{ found: number; encrypted: number }> {
-    const answer = { found: 0, encrypted: 0 }
+  /** `stale`: not encrypted, or not under the first key, when it was looked at. */
+  async #encryptPass(): Promise<{ found: number; stale: number; encrypted: number }> {
+    const answer = { found: 0, stale: 0, encrypted: 0 }
     for (let after = ''; ; ) {
       const [page] = await this.#context.stored.read([
         {
@@ -104,6 +104,7 @@ export class Forgetting {
         answer.found += 1
         const metaIsCurrent = !(meta instanceof Uint8Array) || this.#cipher.isCurrent(meta)
         if (this.#cipher.isCurrent(customer) && metaIsCurrent) continue
+        answer.stale += 1
         answer.encrypted += await this.#encryptRow(textOf(row, 'id') as BookingId, row, customer)
       }
       const last = page!.at(-1)
@@ -116,12 +117,12 @@ export class Forgetting {
   async #encryptRow(booking: BookingId, row: Row, customer: Uint8Array): Promise<number> {
     const meta = row.meta instanceof Uint8Array ? row.meta : undefined
     const fingerprint = textOf(row, 'fingerprint')
-    const [result] = await this.#context.change([
+    const [result] = await this.#context.changeInTime('the encrypting', values => [
       {
         text: `UPDATE bookings SET customer = :customer, meta = :meta, fingerprint = :fingerprint
           WHERE id = :booking AND customer = :before AND ${inTime}`,
         values: {
-          ...stampValues(this.#context.stamp()),
+          ...values,
           booking,
           before: Buffer.from(customer),
           customer: this.#cipher.seal(booking, 'customer', this.#cipher.open(booking, 'customer', customer)),
@@ -153,17 +154,25 @@ export class Forgetting {
     return { forgotten, more }
   }
 
-  /** Ended locks are deleted with all they have; booked ones stay with their booking. */
+  /**
+   * Ended locks are deleted with all they have; booked ones stay with their booking. The page bounds what is looked at, not what is
+   * found: of years of bookings nearly all were forgotten long ago, and to step over them all would be one endless statement.
+   */
   async #forgetAddresses(): Promise<{ forgotten: number; more: boolean }> {
     const before = this.#addressesBefore()
+    const { endsMs, id } = this.#afterLock
     const [rows] = await this.#context.db.read([
       {
-        text: `SELECT id, expires_ms FROM locks WHERE state = 'booked' AND expires_ms >= :since AND expires_ms < :before
-          AND (address IS NOT NULL OR user_agent IS NOT NULL) ORDER BY expires_ms LIMIT ${rowsPerPage}`,
-        values: { since: this.#lockEndsMs, before }
+        text: `SELECT id, expires_ms, CASE WHEN address IS NULL AND user_agent IS NULL THEN 0 ELSE 1 END AS known FROM locks
+          WHERE state = 'booked' AND expires_ms >= :since AND expires_ms < :before AND (expires_ms > :since OR id > :id)
+          ORDER BY expires_ms, id LIMIT ${rowsPerPage}`,
+        values: { since: endsMs, id, before }
       }
     ])
-    const ids = rows!.map(row => textOf(row, 'id')).sort()
+    const ids = rows!
+      .filter(isKnown)
+      .map(row => textOf(row, 'id'))
+      .sort()
     const forgotten = await this.#inPackets(ids, (some, names) => [
       {
         text: `UPDATE locks SET address = NULL, user_agent = NULL WHERE id IN (${names}) AND ${inTime}`,
@@ -171,27 +180,35 @@ export class Forgetting {
       }
     ])
     const more = rows!.length >= rowsPerPage
-    this.#lockEndsMs = more ? numberOf(rows!.at(-1)!, 'expires_ms') : Math.max(0, before - lateBookingMs)
+    const last = rows!.at(-1)
+    this.#afterLock =
+      more && last !== undefined
+        ? { endsMs: numberOf(last, 'expires_ms'), id: textOf(last, 'id') }
+        : { endsMs: Math.max(0, before - lateBookingMs), id: '' }
     return { forgotten, more }
   }
 
+  /** Bounded in the same way; only what staff did has an address. */
   async #forgetActors(): Promise<{ forgotten: number; more: boolean }> {
     const before = this.#addressesBefore()
     const [rows] = await this.#context.db.read([
       {
-        text: `SELECT id, at_ms FROM audit WHERE id > :after AND actor_address IS NOT NULL ORDER BY id LIMIT ${rowsPerPage}`,
+        text: `SELECT id, at_ms, CASE WHEN actor_address IS NULL THEN 0 ELSE 1 END AS known FROM audit
+          WHERE id > :after ORDER BY id LIMIT ${rowsPerPage}`,
         values: { after: this.#afterEntry }
       }
     ])
-    // ids grow, though not quite in the order of time
-    const old = rows!.filter(row => numberOf(row, 'at_ms') < before)
-    const ids = old.map(row => numberOf(row, 'id'))
+    // ids grow, though not quite in the order of time: the next page begins with the first that is too young
+    const isOld = (row: Row): boolean => numberOf(row, 'at_ms') < before
+    const young = rows!.find(row => !isOld(row))
+    const ids = rows!.filter(row => isOld(row) && isKnown(row)).map(row => numberOf(row, 'id'))
     const forgotten = await this.#inPackets(ids, (some, names) => [
       { text: `UPDATE audit SET actor_address = NULL WHERE id IN (${names}) AND ${inTime}`, values: some }
     ])
-    const more = old.length > 0 && old.length === rows!.length && rows!.length >= rowsPerPage
-    if (more) this.#afterEntry = ids.at(-1)!
-    return { forgotten, more }
+    const last = rows!.at(-1)
+    if (young !== undefined) this.#afterEntry = numberOf(young, 'id') - 1
+    else if (last !== undefined) this.#afterEntry = numberOf(last, 'id')
+    return { forgotten, more: young === undefined && rows!.length >= rowsPerPage }
   }
 
   #addressesBefore(): number {
@@ -240,13 +257,17 @@ export class Forgetting {
     let changed = 0
     for (let from = 0; from < all.length; from += rowsPerPacketMax) {
       const ids = all.slice(from, from + rowsPerPacketMax)
-      const values = { ...namedValues('i', ids), ...stampValues(this.#context.stamp()) }
-      const [first] = await this.#context.change(statements(values, nameList('i', ids.length), ids))
+      const named = namedValues('i', ids)
+      const [first] = await this.#context.changeInTime('the forgetting', values =>
+        statements({ ...values, ...named }, nameList('i', ids.length), ids)
+      )
       changed += first!.changed
     }
     return changed
   }
 }
+
+const isKnown = (row: Row): boolean => numberOf(row, 'known') === 1
 
 const nobodyBytes = jsonBytesOf(nobody)!
 const isNobody = (customer: Uint8Array): boolean => nobodyBytes.equals(customer)
