@@ -195,11 +195,13 @@ const handlers = {
     await pause(forMs)
   },
 
-  async received(): Promise<{ pushes: number; bytes: number }> {
-    return visitors.reduce(
-      (sum, { client }) => ({ pushes: sum.pushes + client.pushes, bytes: sum.bytes + client.bytes }),
-      { pushes: 0, bytes: 0 }
-    )
+  /** All together, and each by itself in the order in which they came. */
+  async received(): Promise<{ pushes: number; bytes: number; each: number[] }> {
+    return {
+      pushes: visitors.reduce((sum, { client }) => sum + client.pushes, 0),
+      bytes: visitors.reduce((sum, { client }) => sum + client.bytes, 0),
+      each: visitors.map(({ client }) => client.pushes)
+    }
   },
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Report } from './report.js'
@@ -12,8 +12,10 @@ const installWithinMs = 180_000
  * installs them, from the package registry and into `load-tests/node_modules`.
  */
 export function installExtras(): void {
-  // written by npm when everything is in its place: an installation that broke off has none
-  if (existsSync(join(folder, 'node_modules', '.package-lock.json'))) return
+  // written by npm when everything is in its place: an installation that broke off has none, and one of before has an older one
+  const installed = statSync(join(folder, 'node_modules', '.package-lock.json'), { throwIfNoEntry: false })
+  if (installed !== undefined && installed.mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs)
+    return
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], {
     cwd: folder,
     stdio: 'pipe',

@@ -4,6 +4,7 @@ import { openStore, systemClock } from '../app.js'
 import { ConfigError, readConfig } from '../config.js'
 import { StoreUnavailable } from '../domain/errors.js'
 import { type CalendarId, parseCalendarId } from '../domain/ids.js'
+import { rangeDaysMax } from '../domain/limits.js'
 import { FastPath } from '../service/lane/fast-path.js'
 import { SeenChanges } from '../service/live/seen-changes.js'
 import { CachedRows } from '../service/reading/cached-rows.js'
@@ -33,8 +34,8 @@ export async function warm(env: NodeJS.ProcessEnv, args: string[]): Promise<void
     return calendar
   })
   const days = given.days === undefined ? undefined : Number(given.days)
-  if (days !== undefined && !(Number.isInteger(days) && days >= 1 && days <= 62)) {
-    throw new UsageError(`--days ${given.days} is no whole number from 1 to 62`)
+  if (days !== undefined && !(Number.isInteger(days) && days >= 1 && days <= rangeDaysMax)) {
+    throw new UsageError(`--days ${given.days} is no whole number from 1 to ${rangeDaysMax}`)
   }
   const config = readConfig(env)
   const address = redisAddressOf(config)

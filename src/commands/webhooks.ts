@@ -58,7 +58,8 @@ async function list(env: NodeJS.ProcessEnv, args: string[]): Promise<void> {
     }
     for (const standing of found) for (const line of linesOf(standing, endpoints)) print(line)
   }
-  if (found.some(({ gone, dead }) => gone || dead > 0)) process.exitCode = 3
+  // one that was taken out of the settings is shown, and no alarm
+  if (found.some(({ number, gone, dead }) => number !== undefined && (gone || dead > 0))) process.exitCode = 3
 }
 
 type Found = EndpointStanding & { number: number | undefined; letters: DeadLetter[] }

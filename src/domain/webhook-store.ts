@@ -7,17 +7,18 @@ import type { AuditEntry, AuditType } from './audit.js'
  * Every method throws StoreError. Times are those of the database's clock.
  */
 export interface WebhookStore {
-  /** Makes these endpoints known. From the first time on, every change is an event; what was before is none. */
+  /** Makes these endpoints known. For each, from its first time on every change is an event; what was before is none. */
   register(endpoints: readonly EndpointKey[]): Promise<void>
 
   /** Who has the lease collects and sends. It is taken, or renewed, for so long, unless another has it. */
   takeLease(holder: string, ttlMs: number): Promise<boolean>
   giveBackLease(holder: string): Promise<void>
 
-  /** Where the collecting stands, and which endpoints want nothing any more. */
-  readOutbox(): Promise<Outbox>
+  /** Where the collecting for these endpoints stands, one at least, and which of all want nothing any more. */
+  readOutbox(endpoints: readonly EndpointKey[]): Promise<Outbox>
   /**
-   * Makes the deliveries of the events with `after` < seq <= `to` that have none yet. Waits for every change that has
+   * Makes the deliveries of the events with `after` < seq <= `to` that have none yet, for each endpoint of those that are
+   * not settled for it. Waits for every change that has
    * written one of these events and not yet committed. Answers how many deliveries were made.
    */
   collect(of: {
@@ -28,8 +29,11 @@ export interface WebhookStore {
     /** Older events are let be. */
     ageMaxMs: number
   }): Promise<number>
-  /** Nothing up to there need be looked at again. Never goes back. */
-  settle(to: number): Promise<void>
+  /**
+   * For these nothing up to there need be looked at again. Never goes back. Each endpoint's is its own: during a restart one
+   * by one, who collects may not know yet of an endpoint that was added.
+   */
+  settle(to: number, endpoints: readonly EndpointKey[]): Promise<void>
 
   /** Those whose turn has come, the longest waiting first. `nowMs` is when they were read. */
   readDue(endpoint: EndpointKey, deliveriesMax: number): Promise<{ due: Delivery[]; nowMs: number }>
@@ -45,8 +49,8 @@ export interface WebhookStore {
   /** `gone`: it asked for nothing more. */
   setGone(endpoint: EndpointKey, gone: boolean): Promise<void>
 
-  /** How each endpoint stands that was ever registered. */
-  readStandings(): Promise<EndpointStanding[]>
+  /** How these endpoints stand; absent: each that was ever registered. */
+  readStandings(of?: readonly EndpointKey[]): Promise<EndpointStanding[]>
   /** The latest first. */
   readDead(endpoint: EndpointKey, deadMax: number): Promise<DeadLetter[]>
   /** Waits to be sent again, from the first attempt on. Answers how many deliveries. */
@@ -84,7 +88,7 @@ export interface Attempted {
 }
 
 export interface Outbox {
-  /** Everything up to this seq has its deliveries. */
+  /** Everything up to this seq has its deliveries, for each of those that were asked for. */
   settled: number
   /** The greatest seq that has been committed. */
   newest: number

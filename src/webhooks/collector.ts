@@ -61,7 +61,7 @@ export class Collector {
       const found = await this.#store.collect({ ...this.#of, after: settled, to })
       this.collected += found
       this.foundLate += found
-      await this.#store.settle(to)
+      await this.#store.settle(to, this.#of.endpoints)
     }
     if (to === mark || to <= settled) this.#mark = undefined
   }

@@ -74,6 +74,7 @@ export interface EndpointCounts {
 export class Courier {
   readonly #store: WebhookStore
   readonly #endpoints: readonly Endpoint[]
+  readonly #keys: readonly EndpointKey[]
   readonly #send: Send
   readonly #clock: Clock
   readonly #random: Random
@@ -121,6 +122,7 @@ export class Courier {
     this.#holder = parts.holder
     this.#times = { ...courierTimes, ...parts.times }
     const keys = parts.endpoints.map(({ key }) => key)
+    this.#keys = keys
     this.#collector = new Collector({ ...parts, endpoints: keys })
     this.#paces = new Map(keys.map(key => [key, new Pace(parts.retryMs, parts.random)]))
     this.counts = new Map(keys.map(key => [key, { delivered: 0, failed: 0, dead: 0 }]))
@@ -176,15 +178,22 @@ export class Courier {
       await this.#look()
       return idleIntervalMs
     }
-    const outbox = await this.#store.readOutbox()
+    const outbox = await this.#store.readOutbox(this.#keys)
     const more = await this.#collector.step(outbox)
     let full = false
     for (const endpoint of this.#endpoints) {
-      if (outbox.gone.has(endpoint.key)) full = (await this.#giveUp(endpoint)) || full
-      else await this.#dispatch(endpoint)
+      if (outbox.gone.has(endpoint.key)) {
+        // what is under way may be taken yet, and would be called a dead letter
+        if (!this.#isBusy(endpoint)) full = (await this.#giveUp(endpoint)) || full
+      } else await this.#dispatch(endpoint)
     }
     await this.#look()
     return more || full ? 0 : intervalMs
+  }
+
+  #isBusy({ key }: Endpoint): boolean {
+    for (const name of this.#busy.keys()) if (name.startsWith(`${key} `)) return true
+    return false
   }
 
   async #lead(): Promise<boolean> {
@@ -291,7 +300,7 @@ export class Courier {
     const isUnwell = this.standings.some(({ gone, dead }) => gone || dead > 0)
     if (now - this.#lookedAt < (isUnwell ? unwellEveryMs : standingsEveryMs)) return
     if (this.leads) await this.#giveUpOld()
-    this.standings = await this.#store.readStandings()
+    this.standings = await this.#store.readStandings(this.#keys)
     this.#lookedAt = now
   }
 }

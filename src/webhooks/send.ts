@@ -29,12 +29,12 @@ export function sender(settings: {
   return async (url, { id, body }, stop) => {
     const text = JSON.stringify(body)
     const at = new Date(clock.now())
-    const inTime = AbortSignal.timeout(timeoutMs)
+    const ending = endingSignal(timeoutMs, stop)
     try {
       const response = await fetch(url, {
         method: 'POST',
         redirect: 'manual',
-        signal: stop === undefined ? inTime : AbortSignal.any([inTime, stop]),
+        signal: ending.signal,
         headers: {
           'content-type': 'application/json',
           'user-agent': userAgent,
@@ -44,11 +44,31 @@ export function sender(settings: {
         },
         body: text
       })
-      void drain(response)
+      void drain(response).finally(ending.release)
       const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), clock.now())
       return { kind: 'status', status: response.status, retryAfterMs }
     } catch (error) {
+      ending.release()
       return { kind: 'failed', why: whyOf(error, timeoutMs, stop) }
+    }
+  }
+}
+
+/**
+ * Aborts after a time, or with `stop`. By hand, because `AbortSignal.any` of a signal that lives as long as the process keeps
+ * something of each that it was given (Node 20).
+ */
+function endingSignal(timeoutMs: number, stop: AbortSignal | undefined) {
+  const ending = new AbortController()
+  const onStop = (): void => ending.abort(stop?.reason)
+  const timer = setTimeout(() => ending.abort(new DOMException('too late', 'TimeoutError')), timeoutMs)
+  if (stop?.aborted) onStop()
+  stop?.addEventListener('abort', onStop, { once: true })
+  return {
+    signal: ending.signal,
+    release(): void {
+      clearTimeout(timer)
+      stop?.removeEventListener('abort', onStop)
     }
   }
 }

@@ -1,8 +1,8 @@
 import { mysqlTable } from './mysql-table.js'
 
 /**
- * The step that adds what webhooks need beside the audit trail. `webhook_outbox` has one row: who sends, and how far the
- * trail was read. The primary key of a delivery is what keeps an event from being sent twice for having been read twice.
+ * The step that adds what webhooks need beside the audit trail. `webhook_outbox` has one row: who sends. How far the
+ * trail was read is each endpoint's own, for not every instance has the same ones. The primary key of a delivery is what keeps an event from being sent twice for having been read twice.
  *
  * `due_ms` is when its turn comes while it waits, and when it was delivered or given up after that; never before `since_ms`.
  */
@@ -12,13 +12,13 @@ export const webhookTables = {
       'webhook_outbox',
       `id INT NOT NULL PRIMARY KEY,
        holder VARCHAR(32) NOT NULL,
-       until_ms BIGINT NOT NULL,
-       settled BIGINT NOT NULL`
+       until_ms BIGINT NOT NULL`
     ),
     mysqlTable(
       'webhook_endpoints',
       `endpoint CHAR(16) NOT NULL PRIMARY KEY,
-       gone INT NOT NULL`
+       gone INT NOT NULL,
+       settled BIGINT NOT NULL`
     ),
     mysqlTable(
       'webhook_deliveries',
@@ -37,12 +37,12 @@ export const webhookTables = {
     `CREATE TABLE webhook_outbox (
        id INTEGER NOT NULL PRIMARY KEY,
        holder TEXT NOT NULL,
-       until_ms INTEGER NOT NULL,
-       settled INTEGER NOT NULL
+       until_ms INTEGER NOT NULL
      ) STRICT`,
     `CREATE TABLE webhook_endpoints (
        endpoint TEXT NOT NULL PRIMARY KEY,
-       gone INTEGER NOT NULL
+       gone INTEGER NOT NULL,
+       settled INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID`,
     `CREATE TABLE webhook_deliveries (
        endpoint TEXT NOT NULL,

@@ -45,13 +45,13 @@ export class SqlWebhookStore implements WebhookStore {
     const missing: Statement[] = endpoints
       .filter(endpoint => !known!.some(row => textOf(row, 'endpoint') === endpoint))
       .map(endpoint => ({
-        text: `INSERT INTO webhook_endpoints (endpoint, gone) VALUES (:endpoint, 0) ${leaveOther('endpoint')}`,
+        text: `INSERT INTO webhook_endpoints (endpoint, gone, settled)
+          VALUES (:endpoint, 0, (SELECT COALESCE(MAX(id), 0) FROM audit)) ${leaveOther('endpoint')}`,
         values: { endpoint }
       }))
     if (outbox!.length === 0) {
       missing.push({
-        text: `INSERT INTO webhook_outbox (id, holder, until_ms, settled)
-          VALUES (1, '', 0, (SELECT COALESCE(MAX(id), 0) FROM audit)) ${leaveOther('id')}`,
+        text: `INSERT INTO webhook_outbox (id, holder, until_ms) VALUES (1, '', 0) ${leaveOther('id')}`,
         values: {}
       })
     }
@@ -75,9 +75,12 @@ export class SqlWebhookStore implements WebhookStore {
     })
   }
 
-  async readOutbox(): Promise<Outbox> {
+  async readOutbox(endpoints: readonly EndpointKey[]): Promise<Outbox> {
     const [outbox, newest, gone] = await this.#context.db.read([
-      { text: 'SELECT settled FROM webhook_outbox WHERE id = 1', values: {} },
+      {
+        text: `SELECT MIN(settled) AS settled FROM webhook_endpoints WHERE endpoint IN (${nameList('e', endpoints.length)})`,
+        values: namedValues('e', endpoints)
+      },
       { text: 'SELECT COALESCE(MAX(id), 0) AS newest FROM audit', values: {} },
       { text: 'SELECT endpoint FROM webhook_endpoints WHERE gone = 1', values: {} }
     ])
@@ -99,7 +102,7 @@ export class SqlWebhookStore implements WebhookStore {
       text: `INSERT INTO webhook_deliveries (${deliveryColumns})
         SELECT e.endpoint, a.id, 'waiting', 0, :now, :now, NULL
         FROM audit a INNER JOIN webhook_endpoints e ON e.endpoint IN (${nameList('e', endpoints.length)})
-        WHERE a.id > :after AND a.id <= :to AND a.at_ms > :now - :age AND a.type IN (${nameList('t', types.length)})
+        WHERE a.id > :after AND a.id <= :to AND a.id > e.settled AND a.at_ms > :now - :age AND a.type IN (${nameList('t', types.length)})
           AND a.calendar NOT LIKE '${scratchPrefix}%'
           AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint = e.endpoint AND d.seq = a.id)
         ${this.#context.db.dialect.withUncommitted}`,
@@ -107,10 +110,11 @@ export class SqlWebhookStore implements WebhookStore {
     })
   }
 
-  async settle(to: number): Promise<void> {
+  async settle(to: number, endpoints: readonly EndpointKey[]): Promise<void> {
     await this.#change({
-      text: 'UPDATE webhook_outbox SET settled = :to WHERE id = 1 AND settled < :to',
-      values: { to }
+      text: `UPDATE webhook_endpoints SET settled = :to
+        WHERE endpoint IN (${nameList('e', endpoints.length)}) AND settled < :to`,
+      values: { ...namedValues('e', endpoints), to }
     })
   }
 
@@ -178,12 +182,13 @@ export class SqlWebhookStore implements WebhookStore {
     })
   }
 
-  async readStandings(): Promise<EndpointStanding[]> {
+  async readStandings(of?: readonly EndpointKey[]): Promise<EndpointStanding[]> {
     const [rows] = await this.#context.db.read([
       { text: 'SELECT endpoint, gone FROM webhook_endpoints ORDER BY endpoint', values: {} }
     ])
     const standings: EndpointStanding[] = []
     for (const row of rows!) {
+      if (of !== undefined && !of.some(endpoint => endpoint === textOf(row, 'endpoint'))) continue
       const endpoint = textOf(row, 'endpoint') as EndpointKey
       // counted up to a bound: a long outage leaves more than anybody wants to count every few seconds
       const counted = (state: string): Statement => ({
