@@ -16,8 +16,9 @@ local slot_keys   = { unpack(KEYS, 1) } -- strings: the marks, see lib/mark
 local channel     = ARGV[1]             -- string: where the calendar's events go
 local event       = ARGV[2]             -- string: the event, encoded
 local day_prefix  = ARGV[3]             -- string: before the date, the key of the day's rows
-local deadline_ms = tonumber(ARGV[4])   -- integer: by Redis' own clock
-local rows        = { unpack(ARGV, 5) } -- strings: `<ttl_ms> <mark> <row>`, one for each slot
+local day_rows_max = tonumber(ARGV[4])  -- integer: a day with more is not kept
+local deadline_ms = tonumber(ARGV[5])   -- integer: by Redis' own clock
+local rows        = { unpack(ARGV, 6) } -- strings: `<ttl_ms> <mark> <row>`, one for each slot
 
 --- @include "lib/now_ms"
 --- @include "lib/write_marks"
@@ -44,6 +45,11 @@ for _, day_row in ipairs(day_rows) do
   end
   if kept[day_key] then
     merge_day_row(unpack(day_row))
+  end
+end
+for day_key, is_kept in pairs(kept) do
+  if is_kept then
+    drop_full_day(day_key, day_rows_max)
   end
 end
 redis.call('PUBLISH', channel, event)

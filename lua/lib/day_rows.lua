@@ -19,3 +19,11 @@ local function merge_day_row(day_key, slot, row)
     redis.call('HSET', day_key, slot, row)
   end
 end
+
+-- One that has grown past the bound while it was kept: a reading would wait for all of it. A fill that is under way finds
+-- its announcement gone.
+local function drop_full_day(day_key, day_rows_max)
+  if redis.call('HLEN', day_key) > day_rows_max + 2 then
+    redis.call('UNLINK', day_key)
+  end
+end

@@ -6,6 +6,12 @@ export interface Clock {
   monotonic(): number
 }
 
+/** Another instance's clock, and a version clock that counts on under load, are ahead by less. */
+const versionAheadMsMax = 3_600_000
+
+/** The greatest version that any of our instances can have given out by now. */
+export const credibleVersionMax = (nowMs: number): number => (nowMs + versionAheadMsMax) * 1_000
+
 /** A number in [0, 1). */
 export type Random = () => number
 

@@ -64,7 +64,7 @@ export interface RowCache {
   /** Those that are filled; at most `daysPerReadMax` days. */
   read(calendar: CalendarId, days: readonly UtcDay[]): Promise<Map<UtcDay, CachedDay>>
 
-  /** Announces a fill of these days, but for those that somebody else is filling. At most `daysPerFillMax`. */
+  /** Announces a fill of these days, but for those that somebody else is filling. At most `daysPerReadMax`. */
   lease(calendar: CalendarId, days: readonly UtcDay[]): Promise<Lease>
 
   /** Answers with the days that were filled. A day of more than `rowsPerDayMax` rows is left out. */
@@ -92,8 +92,7 @@ export interface RowCache {
 
 /** As many as a reading may name, and one for a zone that is not UTC. */
 export const daysPerReadMax = 63
-export const daysPerFillMax = 63
-/** A day with more is always read from the database: nobody waits for Redis to hand over megabytes. */
+/** A day with more is not kept, and one that has grown past it leaves; it is read from the database: nobody waits for Redis to hand over megabytes. */
 export const rowsPerDayMax = 1_000
 /** A copy lives for so long at most, a fifth of it being left to chance. */
 export const cachedDayTtlMs = 3_600_000

@@ -30,6 +30,7 @@ const settle = (slot: SlotId, row: string) =>
       channel: keys.calendarEvents(clinic),
       event: 'news',
       day_prefix: keys.dayPrefix(clinic),
+      day_rows_max: 3,
       deadline_ms: early,
       rows: [`600000 ${row.split(':').slice(0, 3).join(':')} ${row}`]
     }
@@ -163,3 +164,17 @@ t.test('days_note NOTED: counts, and past a bound names what was not read the lo
   t.strictSame(await redis.hgetall(keys.daySizes()), {})
   await livesFor(t, keys.dayCounts(), 0, 60_000)
 })
+
+t.test(
+  'a day that grows past the bound leaves, and a fill of it that is under way brings nothing',
+  async t => {
+    await lease('one')
+    await put('one', [])
+    for (const hour of [9, 10, 11]) await settle(slotAt(hour), '8:booked:l:o:0')
+    t.equal(await redis.exists(fifteenth), 1, 'three are kept')
+    await lease('two')
+    for (const hour of [12, 13]) await settle(slotAt(hour), '8:booked:l:o:0')
+    t.equal(await redis.exists(fifteenth), 0)
+    t.strictSame(await put('two', []), { status: 'FILLED', positions: [] })
+  }
+)

@@ -41,6 +41,7 @@ const settle = (rows: Record<string, string>, deadline_ms = early) =>
       channel,
       event: 'news',
       day_prefix: keys.dayPrefix(clinic),
+      day_rows_max: 3,
       deadline_ms,
       rows: Object.values(rows).map(row => `${row} ${row.slice(row.indexOf(' ') + 1)}:owner:0`)
     }

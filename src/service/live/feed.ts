@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { credibleVersionMax } from '../../domain/clock.js'
 import type { FastLane, LiveEvent } from '../../domain/fast-lane.js'
 import type { CalendarId, LockId, SessionId, ViewerTag } from '../../domain/ids.js'
 import type { LockRecord } from '../../domain/lock.js'
@@ -35,8 +36,6 @@ const versionsMax = 20_000
 /** Messages to Redis under way that are not slot states; past it a message is dropped and counted. */
 const messagesUnderwayMax = 1_000
 const stopBoundMs = 2_000
-/** Another instance's clock, and a version clock that counts on under load, are ahead by less. */
-const versionAheadMsMax = 3_600_000
 
 /**
  * The one place through which every change passes on this instance, wherever it comes from: made here and committed,
@@ -261,7 +260,7 @@ export class LiveFeed {
    * old news for good, here and, through the version clock, for everybody. From the database any is taken.
    */
   #credible(ver: number): boolean {
-    const ok = Number.isSafeInteger(ver) && ver <= (this.#store.nowMs() + versionAheadMsMax) * 1_000
+    const ok = Number.isSafeInteger(ver) && ver <= credibleVersionMax(this.#store.nowMs())
     if (!ok) this.#incredible += 1
     return ok
   }

@@ -1,11 +1,13 @@
-import type { CalendarId, SlotId } from '../../domain/ids.js'
+import { credibleVersionMax } from '../../domain/clock.js'
+import type { CalendarId } from '../../domain/ids.js'
 import type { LockStore } from '../../domain/lock-store.js'
 import {
   type CachedDay,
+  type CalendarDay,
   cachedDayTtlMs,
-  daysPerFillMax,
   daysPerReadMax,
   endOfDay,
+  type Lease,
   rowsPerDayMax,
   startOfDay,
   type UtcDay,
@@ -17,7 +19,7 @@ import type { FastPath } from '../lane/fast-path.js'
 import type { SeenChanges } from '../live/seen-changes.js'
 import { Cycle } from '../tools/cycle.js'
 import type { Timers } from '../tools/timers.js'
-import { readAllRows } from './whole-calendar.js'
+import { readAllRows, startOf } from './whole-calendar.js'
 
 /** How well this instance knows what changes, from its own reading of changes. */
 export interface Watchfulness {
@@ -37,8 +39,6 @@ const noteIntervalMs = 1_000
 const clockErrorMs = 500
 /** So long after the last reading the changes are still watched, for the next one. */
 const inUseMs = 300_000
-/** No instance's clock is so far ahead; a version from beyond is none of ours. */
-const versionAheadMsMax = 3_600_000
 
 /** The part of a pino logger that is needed here. */
 export interface ReadingLog {
@@ -72,7 +72,7 @@ export class CachedRows {
   readonly #log: ReadingLog
   readonly #notes: Cycle
   /** `<calendar> <day>` → rows, since the last note. */
-  #read = new Map<string, number>()
+  #read = new Map<string, CalendarDay & { rows: number }>()
   #noted = { hits: 0, misses: 0 }
   #fills = 0
   #usedAt = Number.NEGATIVE_INFINITY
@@ -143,7 +143,8 @@ export class CachedRows {
         { calendar, days: days.length, missing: missing.length },
         `reading of calendar ${calendar}: miss`
       )
-      for (const [day, rows] of await this.#fill(calendar, missing)) kept.set(day, rows)
+      const { byDay } = await this.#fill(calendar, missing)
+      for (const [day, rows] of byDay) kept.set(day, rows)
     } else {
       this.#count('hits')
       this.#log.debug({ calendar, days: days.length }, `reading of calendar ${calendar}: hit`)
@@ -161,18 +162,19 @@ export class CachedRows {
   /** Reads these days from the database and brings those to Redis that are not to be believed there. Throws StoreError. */
   async warm(calendar: CalendarId, days: readonly UtcDay[]): Promise<{ filled: number }> {
     this.#usedAt = this.#clock.monotonic()
-    const before = this.daysFilled
     const kept = await this.#believed(calendar, days)
     const missing = days.filter(day => !kept.has(day))
-    if (missing.length > 0) {
-      for (const [day, rows] of await this.#fill(calendar, missing, true)) kept.set(day, rows)
-    }
-    return { filled: this.daysFilled - before }
+    if (missing.length === 0) return { filled: 0 }
+    const { put } = await this.#fill(calendar, missing)
+    return { filled: await put }
   }
 
   /** A day's rows by the day, of those that Redis has and that may be believed. */
   async #believed(calendar: CalendarId, days: readonly UtcDay[]): Promise<Map<UtcDay, SlotRow[]>> {
     const believed = new Map<UtcDay, SlotRow[]>()
+    const trustFromMs = this.#watchfulness()?.trustFromMs
+    // after a start and a stall nothing is believed for a while, so it need not be fetched
+    if (trustFromMs === undefined || trustFromMs > this.#store.nowMs()) return believed
     const found = await this.#fastPath.attempt(lane => lane.rows.read(calendar, days))
     if (found === undefined) return believed
     // asked for after Redis has answered: what was seen up to now counts
@@ -194,36 +196,56 @@ export class CachedRows {
     if (asOfMs <= this.#seen.forgottenAtMs) return false
     // older than it can be, or from a time to come: a clock has stepped
     if (asOfMs < nowMs - cachedDayTtlMs || asOfMs > nowMs) return false
-    const verMax = (nowMs + versionAheadMsMax) * 1_000
+    const verMax = credibleVersionMax(nowMs)
     for (const row of rows.values()) if (row.ver > verMax) return false
     return !this.#seen.isBehind({ calendar, day }, cached)
   }
 
-  /** One reading of the database, from the first of these days to the last. */
+  /**
+   * One reading of the database, from the first of these days to the last. `put`: how many days are brought to Redis in the
+   * end; it never rejects.
+   */
   async #fill(
     calendar: CalendarId,
-    missing: readonly UtcDay[],
-    awaited = false
-  ): Promise<Map<UtcDay, SlotRow[]>> {
-    const wanted = missing.slice(0, daysPerFillMax)
+    missing: readonly UtcDay[]
+  ): Promise<{ byDay: Map<UtcDay, SlotRow[]>; put: Promise<number> }> {
     const fills = this.#fills < fillsUnderwayMax
-    const lease = fills ? await this.#fastPath.attempt(lane => lane.rows.lease(calendar, wanted)) : undefined
-    const asOfMs = this.#store.nowMs() - clockErrorMs
-    const rows = await readAllRows(this.#store, calendar, startOfDay(missing[0]!), endOfDay(missing.at(-1)!))
-    const byDay = new Map<UtcDay, SlotRow[]>(missing.map(day => [day, []]))
-    for (const row of rows) byDay.get(utcDayOf(row.slot))?.push(row)
-    if (lease === undefined || lease.days.length === 0) return byDay
-    this.#fills += 1
-    const put = this.#fastPath
-      .attempt(lane => lane.rows.put(calendar, lease, byDay, asOfMs))
-      .then(filled => {
-        this.daysFilled += filled?.length ?? 0
-      })
-      .finally(() => {
-        this.#fills -= 1
-      })
-    if (awaited) await put
-    return byDay
+    if (fills) this.#fills += 1
+    let put: Promise<number> | undefined
+    try {
+      const lease = fills
+        ? await this.#fastPath.attempt(lane => lane.rows.lease(calendar, missing))
+        : undefined
+      const asOfMs = this.#store.nowMs() - clockErrorMs
+      const rows = await readAllRows(
+        this.#store,
+        calendar,
+        startOfDay(missing[0]!),
+        endOfDay(missing.at(-1)!)
+      )
+      const byDay = new Map<UtcDay, SlotRow[]>(missing.map(day => [day, []]))
+      for (const row of rows) byDay.get(utcDayOf(row.slot))?.push(row)
+      if (lease === undefined || lease.days.length === 0) return { byDay, put: Promise.resolve(0) }
+      put = this.#put(calendar, lease, byDay, asOfMs)
+      return { byDay, put }
+    } finally {
+      if (fills && put === undefined) this.#fills -= 1
+    }
+  }
+
+  async #put(
+    calendar: CalendarId,
+    lease: Lease,
+    byDay: ReadonlyMap<UtcDay, SlotRow[]>,
+    asOfMs: number
+  ): Promise<number> {
+    try {
+      const filled = await this.#fastPath.attempt(lane => lane.rows.put(calendar, lease, byDay, asOfMs))
+      this.daysFilled += filled?.length ?? 0
+      return filled?.length ?? 0
+    } finally {
+      this.#fills -= 1
+    }
   }
 
   #count(what: 'hits' | 'misses'): void {
@@ -232,8 +254,10 @@ export class CachedRows {
   }
 
   #noteRead(calendar: CalendarId, day: UtcDay, rows: number): void {
+    // it is not kept, so it takes nobody's place
+    if (rows > rowsPerDayMax) return
     const key = `${calendar} ${day}`
-    if (this.#read.size < notesMax || this.#read.has(key)) this.#read.set(key, Math.min(rows, rowsPerDayMax))
+    if (this.#read.size < notesMax || this.#read.has(key)) this.#read.set(key, { calendar, day, rows })
   }
 
   async #note(): Promise<void> {
@@ -241,18 +265,14 @@ export class CachedRows {
     if (!this.#fastPath.open || (read.size === 0 && counts.hits + counts.misses === 0)) return
     this.#read = new Map()
     this.#noted = { hits: 0, misses: 0 }
-    const days = [...read].map(([key, rows]) => {
-      const space = key.indexOf(' ')
-      return { calendar: key.slice(0, space) as CalendarId, day: key.slice(space + 1) as UtcDay, rows }
-    })
     await this.#fastPath.attempt(async lane => {
-      await lane.rows.note(days, counts)
+      await lane.rows.note([...read.values()], counts)
       return true
     })
   }
 }
 
-function isWithin({ slot }: { slot: SlotId }, fromMs: number, toMs: number): boolean {
-  const startMs = Date.parse(slot.slice(slot.indexOf('/') + 1))
+function isWithin(row: SlotRow, fromMs: number, toMs: number): boolean {
+  const startMs = startOf(row)
   return startMs >= fromMs && startMs < toMs
 }

@@ -61,4 +61,4 @@ export async function* readingsOf(
   }
 }
 
-const startOf = (row: SlotRow): number => parseSlotId(row.slot)?.startMs ?? Number.NaN
+export const startOf = (row: SlotRow): number => parseSlotId(row.slot)?.startMs ?? Number.NaN

@@ -53,11 +53,12 @@ export class Resync {
   readonly #clock: Clock
   readonly #log: ResyncLog
   readonly #timers: Timers
-  readonly #waiting = new Set<CalendarId>()
+  /** `unlessFilled`: nobody asked but to see to it. */
+  readonly #waiting = new Map<CalendarId, { unlessFilled: boolean }>()
   readonly #underway = new Map<CalendarId, Promise<void>>()
   readonly #filledAt = new Map<CalendarId, number>()
-  /** Left to another instance: how to forget about it, or undefined once it is time to see to it. */
-  readonly #left = new Map<CalendarId, (() => void) | undefined>()
+  /** Left to another instance: how to forget about it. */
+  readonly #left = new Map<CalendarId, () => void>()
   #stopped = false
   filled = 0
   leftToOthers = 0
@@ -109,7 +110,7 @@ export class Resync {
   /** Waits for what is under way, two seconds at most; what ends after that tells nobody. */
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const cancel of this.#left.values()) cancel?.()
+    for (const cancel of this.#left.values()) cancel()
     this.#left.clear()
     this.#waiting.clear()
     let cancel = (): void => {}
@@ -120,22 +121,27 @@ export class Resync {
     cancel()
   }
 
-  #enqueue(calendar: CalendarId): void {
-    if (this.#stopped || this.#waiting.has(calendar)) return
+  #enqueue(calendar: CalendarId, unlessFilled = false): void {
+    if (this.#stopped) return
+    const waiting = this.#waiting.get(calendar)
+    if (waiting !== undefined) {
+      waiting.unlessFilled &&= unlessFilled
+      return
+    }
     if (this.#waiting.size >= calendarsWaitingMax) {
       this.dropped += 1
       return
     }
-    this.#waiting.add(calendar)
+    this.#waiting.set(calendar, { unlessFilled })
     this.#startNext()
   }
 
   #startNext(): void {
-    for (const calendar of this.#waiting) {
+    for (const [calendar, how] of this.#waiting) {
       if (this.#underway.size >= calendarsUnderwayMax) return
       if (this.#underway.has(calendar)) continue
       this.#waiting.delete(calendar)
-      const work = this.#fill(calendar).finally(() => {
+      const work = this.#fill(calendar, how).finally(() => {
         this.#underway.delete(calendar)
         this.#startNext()
       })
@@ -143,11 +149,9 @@ export class Resync {
     }
   }
 
-  async #fill(calendar: CalendarId): Promise<void> {
+  async #fill(calendar: CalendarId, { unlessFilled }: { unlessFilled: boolean }): Promise<void> {
     const startedAt = this.#clock.monotonic()
     const copy = new Copy(this.#store, calendar)
-    const unlessFilled = this.#left.has(calendar) && this.#left.get(calendar) === undefined
-    if (unlessFilled) this.#left.delete(calendar)
     const answer = await this.#fastPath.attempt(async lane => {
       try {
         return await lane.hydrate(calendar, () => copy.next(), { yielding: true, unlessFilled })
@@ -183,8 +187,8 @@ export class Resync {
   #seeToItLater(calendar: CalendarId): void {
     if (this.#left.has(calendar)) return
     const cancel = this.#timers.after(seeToItAfterMs, () => {
-      this.#left.set(calendar, undefined)
-      this.#enqueue(calendar)
+      this.#left.delete(calendar)
+      this.#enqueue(calendar, true)
     })
     this.#left.set(calendar, cancel)
   }

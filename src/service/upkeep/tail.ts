@@ -187,8 +187,12 @@ export class Tail {
 
   /** What was held up until then ends within `lateAgeMs`, and nobody would bring it to a copy that was made before. */
   #distrustUntil(databaseMs: number): void {
-    if (this.#trustFromMs === undefined) return
-    this.#trustFromMs = Math.max(this.#trustFromMs, databaseMs + this.#times.lateAgeMs)
+    this.#trust(databaseMs + this.#times.lateAgeMs)
+  }
+
+  /** Never from earlier than was said before: a stall during the first reading of all counts too. */
+  #trust(fromMs: number): void {
+    this.#trustFromMs = Math.max(this.#trustFromMs ?? Number.NEGATIVE_INFINITY, fromMs)
   }
 
   async #turn(): Promise<number> {
@@ -223,10 +227,11 @@ export class Tail {
   async #eagerPass(): Promise<void> {
     // The first who watches may have read a snapshot while the tail was asleep.
     const { lateAgeMs, intervalMs, overlapMs } = this.#times
+    const isFirst = this.#eagerTo === undefined
     const since = (this.#eagerTo ?? this.#store.nowMs() - lateAgeMs - intervalMs) - overlapMs
     this.#eagerTo = await this.#read(since, undefined)
     // what a copy from then on may lack began at most `lateAgeMs` before it, and was read just now or will be
-    this.#trustFromMs ??= since + lateAgeMs
+    if (isFirst) this.#trust(since + lateAgeMs)
   }
 
   async #latePass(): Promise<void> {

@@ -73,13 +73,14 @@ export class Warming {
   async warm(
     of: { calendars?: readonly CalendarId[] | undefined; days?: number | undefined } = {}
   ): Promise<Warmed> {
-    const { clock, rows } = this.#parts
+    const { clock, rows, fastPath } = this.#parts
     const startedAt = clock.monotonic()
     const wanted = await this.#wanted(of)
     const warmed: Warmed = { calendars: wanted.size, days: 0, filled: 0, tookMs: 0 }
     for (const [calendar, days] of wanted) {
       for (let from = 0; from < days.length; from += daysPerReading) {
-        if (this.#stopped || clock.monotonic() - startedAt > boundMs) break
+        // without Redis what is read goes nowhere
+        if (this.#stopped || !fastPath.open || clock.monotonic() - startedAt > boundMs) break
         const some = days.slice(from, from + daysPerReading)
         const { filled } = await rows.warm(calendar, some)
         warmed.days += some.length

@@ -3,7 +3,7 @@ import type { FastLane } from '../../domain/fast-lane.js'
 import type { SlotRow } from '../../domain/slot.js'
 import type { RedisCounters } from './counters.js'
 import type { RedisKeys } from './keys.js'
-import { markOf, markTimes } from './marks.js'
+import { markOf, markTimes, portionsOf } from './marks.js'
 import * as scripts from './scripts.js'
 
 /** Slots in one call. A fill is in no hurry, and reservations wait behind each of its calls. */
@@ -58,16 +58,19 @@ export async function fillCalendar(
     if (reply.status === 'LATE') throw late()
     if (reply.status === 'OVERTAKEN') {
       counters.fillsOvertaken++
-      return { filled }
+      return { filled, left: 'underway' }
     }
     filled += reply.written
     counters.marksWritten += reply.written
   }
 
   const ended = await call(() => scripts.hydrateEnd.run(redis, { generation_key }, { nonce, generation_ms }))
-  if (ended.status === 'READY') counters.fills++
-  else counters.fillsOvertaken++
-  return { filled }
+  if (ended.status === 'READY') {
+    counters.fills++
+    return { filled }
+  }
+  counters.fillsOvertaken++
+  return { filled, left: 'underway' }
 }
 
 /** What is read, as the calls take it. */
@@ -76,9 +79,7 @@ async function* readings(
 ): AsyncGenerator<{ some: SlotRow[]; nowMs: number }> {
   for (let more = true; more; ) {
     const { rows, nowMs, more: goesOn = false } = await read()
-    for (let from = 0; from < rows.length; from += slotsPerCall) {
-      yield { some: rows.slice(from, from + slotsPerCall), nowMs }
-    }
+    for (const some of portionsOf(rows, slotsPerCall)) yield { some, nowMs }
     more = goesOn
   }
 }

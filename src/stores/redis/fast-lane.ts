@@ -4,6 +4,7 @@ import { StoreUnavailable } from '../../domain/errors.js'
 import type { CountAddition, FastLane, LiveEvent, LiveListener } from '../../domain/fast-lane.js'
 import type { CalendarId, LockId, SessionId, SlotId, ViewerTag } from '../../domain/ids.js'
 import type { LockRecord } from '../../domain/lock.js'
+import { rowsPerDayMax } from '../../domain/row-cache.js'
 import type { Selection, SlotRow } from '../../domain/slot.js'
 import type { RedisAddress } from './address.js'
 import { fillCalendar } from './calendar-fill.js'
@@ -171,6 +172,7 @@ export class RedisFastLane implements FastLane {
             channel: this.#keys.calendarEvents(calendar),
             event: this.#encode({ kind: 'slots', calendar, rows: some }),
             day_prefix: this.#keys.dayPrefix(calendar),
+            day_rows_max: rowsPerDayMax,
             deadline_ms: await this.#redisClock.deadlineMs(settleLateMs),
             rows: some.map(row => `${markOf(row, nowMs)} ${encodeRow(row)}`)
           }

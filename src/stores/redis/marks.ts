@@ -43,6 +43,6 @@ export function markOf(row: SlotRow, nowMs: number): string {
 /** Slots in one call: a call of 250 keeps Redis from others for about a millisecond. */
 const slotsPerCall = 250
 
-export function* portionsOf(rows: readonly SlotRow[]): Generator<SlotRow[]> {
-  for (let i = 0; i < rows.length; i += slotsPerCall) yield rows.slice(i, i + slotsPerCall)
+export function* portionsOf(rows: readonly SlotRow[], size = slotsPerCall): Generator<SlotRow[]> {
+  for (let from = 0; from < rows.length; from += size) yield rows.slice(from, from + size)
 }

@@ -38,7 +38,7 @@ export const slotsUnreserve = defineScript('slots_unreserve', {
 
 export const slotsSettle = defineScript('slots_settle', {
   keys: ['...slot_keys'],
-  args: ['channel', 'event', 'day_prefix', 'deadline_ms', '...rows'],
+  args: ['channel', 'event', 'day_prefix', 'day_rows_max', 'deadline_ms', '...rows'],
   reply: {
     SETTLED: ([written]) => ({ status: 'SETTLED' as const, written: integer(written) }),
     LATE: only('LATE')

@@ -5,6 +5,7 @@ import { inTime, type Stamp, stampValues } from './context.js'
 import type { Dialect, Row, Statement, Value, ValuesTable } from './dialect.js'
 import { bytesOf, textOf } from './rows.js'
 import { namedValues, nameList, textByCount } from './statement.js'
+import { inLockOrder, takeable } from './takeable.js'
 
 /**
  * Many grants in one packet, one slot each. It is the packet of one grant with more rows:
@@ -33,9 +34,9 @@ export class GrantBatch {
     const common = stampValues(stamp)
     // rows are taken in one order: locks by their id, slots by theirs
     const byLock = [...members].sort((a, b) => (a.lock < b.lock ? -1 : 1))
-    const bySlot = [...members].sort((a, b) =>
-      a.calendar === b.calendar ? (a.slots[0]! < b.slots[0]! ? -1 : 1) : a.calendar < b.calendar ? -1 : 1
-    )
+    const bySlot = members
+      .map(({ lock, calendar, slots }) => ({ lock, calendar, slot: slots[0]! }))
+      .sort(inLockOrder)
     const ids = {
       ...common,
       ...namedValues(
@@ -54,7 +55,7 @@ export class GrantBatch {
         values: common,
         table: {
           columns: slotTableColumns,
-          rows: bySlot.map(({ lock, slots }) => [lock, parseSlotId(slots[0]!)?.startMs ?? 0])
+          rows: bySlot.map(({ lock, slot }) => [lock, parseSlotId(slot)?.startMs ?? 0])
         }
       },
       { text: auditText(members.length), values: ids },
@@ -132,10 +133,6 @@ const takeSlotsText = (dialect: Dialect): string => `
     token = CASE WHEN ${takeable(dialect.incoming('token'))} THEN ${dialect.incoming('token')} ELSE NULL END,
     state = ${dialect.incoming('state')}, owner = ${dialect.incoming('owner')}, ver = ${dialect.incoming('ver')},
     expires_ms = ${dialect.incoming('expires_ms')}, updated_ms = ${dialect.incoming('updated_ms')}`
-
-/** The same as for one grant that replaces nothing. */
-const takeable = (lock: string): string => `slots.ver < :ver AND slots.token <> ${lock}
-       AND (slots.state = 'free' OR (slots.state = 'locked' AND slots.expires_ms <= :now))`
 
 const auditText = textByCount(count => auditLockedText(nameList('id', count)))
 

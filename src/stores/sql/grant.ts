@@ -18,6 +18,7 @@ import { GrantsTogether } from './grants-together.js'
 import { OwnerClaims } from './owner-claims.js'
 import { bytesOf, joinSlots, lockColumns, numberOf, slotColumns, textOf, toLock, toSlotRow } from './rows.js'
 import { namedValues, nameList, textByCount } from './statement.js'
+import { inLockOrder, takeable } from './takeable.js'
 
 type Granted = Extract<GrantOutcome, { status: 'GRANTED' }>
 
@@ -247,15 +248,8 @@ export class Granting {
 const ofLiveLocks = (sum: string, { byOwner }: Dialect): string =>
   `(SELECT ${sum} FROM locks${byOwner} WHERE owner = :owner AND state = 'held' AND expires_ms > :now AND id <> :replaces)`
 
-/** Of a row of `slots`: this grant may take it. The same as isInTheWay, and a version that grows. */
-const takeable = (replacing: boolean): string =>
-  `slots.ver < :ver AND (
-     (slots.state = 'free' AND slots.token <> :lock)
-     OR (slots.state = 'locked' AND slots.expires_ms <= :now AND slots.token <> :lock)
-     ${replacing ? "OR (slots.state = 'locked' AND slots.token = :replaces)" : ''})`
-
 /**
- * A slot that was last held under this very lock id is in the way too: the lock was granted before and is over, and
+ * The same as `takeable`, of a row that was read. A slot that was last held under this very lock id is in the way too: the lock was granted before and is over, and
  * its row was purged meanwhile. A request sent again never locks anew.
  */
 function isInTheWay(row: SlotRow, request: GrantRequest, nowMs: number): boolean {
@@ -291,7 +285,7 @@ const insertLockText = (dialect: Dialect, count: number, replacing: boolean): st
   ${replacing ? 'FROM locks old' : dialect.fromNothing} WHERE ${inTime}
     AND ${ofLiveLocks('COUNT(*) + 1 <= :locksMax AND COALESCE(SUM(slot_count), 0) + :count <= :lockedSlotsMax', dialect)}
     AND NOT EXISTS (SELECT 1 FROM slots${dialect.byPrimaryKey}
-      WHERE slots.calendar = :calendar AND slots.slot IN (${nameList('s', count)}) AND NOT (${takeable(replacing)}))
+      WHERE slots.calendar = :calendar AND slots.slot IN (${nameList('s', count)}) AND NOT (${takeable(':lock', replacing)}))
     ${
       replacing
         ? "AND old.id = :replaces AND old.owner = :owner AND old.state = 'held' AND old.expires_ms > :now"
@@ -320,7 +314,7 @@ const takeSlotsText = (dialect: Dialect, count: number, replacing: boolean): str
     ${chosen(':lock', ':replaces')}, :ver, ${chosen(replacing ? endOfNew : ':expires', '0')}, :now
   ${from} WHERE EXISTS (SELECT 1 FROM locks WHERE locks.id = :lock AND locks.change_id = :change)
   ${dialect.upsert('calendar, slot')}
-    token = CASE WHEN ${takeable(replacing)} THEN ${incoming('token')} ELSE NULL END,
+    token = CASE WHEN ${takeable(':lock', replacing)} THEN ${incoming('token')} ELSE NULL END,
     state = ${incoming('state')}, owner = ${incoming('owner')}, ver = ${incoming('ver')},
     expires_ms = ${incoming('expires_ms')}, updated_ms = ${incoming('updated_ms')}`
 }
@@ -359,9 +353,7 @@ function targetsOf(request: GrantRequest, old: LockFacts | undefined): Target[] 
   const kept = new Set(old.calendar === request.calendar ? request.slots : [])
   const freed = sortedSlots(old.slots.filter(slot => !kept.has(slot)))
   const all = [...taken, ...freed.map(slot => ({ calendar: old.calendar, slot, taken: false }))]
-  return all.sort((a, b) =>
-    a.calendar === b.calendar ? (a.slot < b.slot ? -1 : 1) : a.calendar < b.calendar ? -1 : 1
-  )
+  return all.sort(inLockOrder)
 }
 
 function rowAfter(target: Target, request: GrantRequest, stamp: Stamp, expiresAt: number): SlotRow {
