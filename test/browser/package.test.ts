@@ -25,7 +25,7 @@ function reach(entry: string): { files: Set<string>; packages: Set<string> } {
   const visit = (file: string): void => {
     if (files.has(file)) return
     files.add(file)
-    const imports = readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?["']([^"']+)["']/g)
+    const imports = readFileSync(file, 'utf8').matchAll(/(?<!["'])\b(?:from|import)\s*\(?["']([^"']+)["']/g)
     for (const [, name] of imports) {
       if (name!.startsWith('.')) visit(join(dirname(file), name!).replace(/\.js$/, '.d.ts'))
       else if (!name!.startsWith('node:')) packages.add(name!.match(/^(@[^/]+\/)?[^/]+/)![0])
