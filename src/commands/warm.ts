@@ -60,6 +60,7 @@ export async function warm(env: NodeJS.ProcessEnv, args: string[]): Promise<void
     let failure: unknown
     const fastPath = new FastPath(lane, {
       allows: () => true,
+      begins: () => {},
       record: outcome => {
         if (!outcome.ok) failure = outcome.error
       }

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import websocketPlugin from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -32,6 +33,17 @@ const reconnectSpreadMaxMs = 30_000
 /** The connection of a socket, kept on the socket: ws calls its listeners with it as `this`, so all share them. */
 const key = Symbol('slotlock.connection')
 type Tracked = WebSocket & { [key]?: Connection }
+
+const protocolVersion = '13'
+
+/** What ws would refuse later, as a page for browsers: who debugs a client of their own reads it as an error like all others. */
+function handshakeProblem(headers: IncomingHttpHeaders): string | undefined {
+  if (headers['sec-websocket-version'] !== protocolVersion)
+    return `Sec-WebSocket-Version has to be ${protocolVersion}`
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? ''))
+    return 'Sec-WebSocket-Key has to be 16 bytes in base64'
+  return undefined
+}
 
 export type UpgradeRefusal = (
   reply: FastifyReply,
@@ -115,12 +127,13 @@ export class WebSocketGateway {
       skipUTF8Validation: false,
       handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false)
     }
+    // before the plugin's own, which takes the upgrades away: until then who knocks is told when to come again
+    app.addHook('preClose', () => this.#sendEverybodyAway())
     await app.register(websocketPlugin, {
       options,
       errorHandler: (_error, socket) => socket.terminate(),
-      preClose: async () => {
-        await this.#sendEverybodyAway()
-      }
+      // all are gone by then; its default would close a list that is not kept
+      preClose: async () => {}
     })
     app.route({
       method: 'GET',
@@ -154,6 +167,11 @@ export class WebSocketGateway {
     }
     if (!(await this.#origins.mayConnect(request))) {
       return refused('origin', 'FORBIDDEN', 'Pages of this origin may not connect here')
+    }
+    const badHandshake = handshakeProblem(request.headers)
+    if (badHandshake !== undefined) {
+      reply.header('sec-websocket-version', protocolVersion)
+      return refused('handshake', 'INVALID_REQUEST', badHandshake)
     }
     const offered = request.headers['sec-websocket-protocol']
     if (offered !== undefined && !offered.split(',').some(name => name.trim() === subprotocol)) {

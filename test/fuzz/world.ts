@@ -42,6 +42,8 @@ export interface World {
 export const battlefield = 'demo'
 export const elsewhere = 'annexe'
 export const quiet = 'quiet'
+/** Where a crowd was before the attackers came. */
+export const crowded = 'crowded'
 export const rooms: readonly string[] = Array.from({ length: 3 }, (_, index) => `room-${index}`)
 
 /** In what no log may ever show; see `watchLog`. */
@@ -79,7 +81,7 @@ export async function createWorld(t: TearsDown, stores: StoreSetup, findings: Fi
   watch(instance, findings)
   const newcomer = newcomers()
   const admin = newcomer('admin').token!
-  for (const calendar of [battlefield, elsewhere, quiet]) await define(instance, calendar, admin)
+  for (const calendar of [battlefield, elsewhere, quiet, crowded]) await define(instance, calendar, admin)
   if (redis !== undefined)
     await until('Redis is in use', async () => {
       const health = (await (await instance.get('/health')).json()) as { status: string }

@@ -117,6 +117,7 @@ export async function serviceWorld(
   const laneErrors: StoreError[] = []
   const fastPath = new FastPath(options.lane, {
     allows: () => true,
+    begins: () => {},
     record: outcome => void (outcome.ok || laneErrors.push(outcome.error))
   })
   const { lane } = options

@@ -11,8 +11,9 @@ async function stalled(
 ): Promise<Metrics> {
   const metrics = new Metrics({ defaults: false, lagWindowMs })
   t.teardown(() => metrics.close())
+  // a stall before the first look is not seen
   for (let stall = 0; stall < stalls; stall++) {
-    await new Promise(resolve => setTimeout(resolve, 30))
+    await new Promise(resolve => setTimeout(resolve, 150))
     const from = performance.now()
     while (performance.now() - from < stallMs);
   }

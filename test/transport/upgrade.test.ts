@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { json } from 'node:stream/consumers'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { closeCodes } from '../../src/protocol/codes.js'
@@ -57,6 +59,24 @@ t.test('a client that speaks only other subprotocols is refused, one that names 
   const none = await WsClient.connect(ws, { protocols: [] })
   t.match(await none.request('hello'), { ok: true })
   await none.end()
+})
+
+t.test('a handshake that is none is refused as all errors are, with the version spoken here', async t => {
+  const { url } = await serve(t)
+  const handshake = { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
+  for (const [headers, message] of [
+    [{ ...handshake, 'sec-websocket-key': 'short' }, /Sec-WebSocket-Key/],
+    [handshake, /Sec-WebSocket-Key/],
+    [{ ...handshake, 'sec-websocket-version': '99' }, /Sec-WebSocket-Version has to be 13/]
+  ] as const) {
+    const asked = request(`${url}/v1/ws`, { headers, agent: false }).end()
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    t.match(response.headers, { 'sec-websocket-version': '13', 'content-type': /problem\+json/ })
+    t.match(
+      { status: response.statusCode, body: await json(response) },
+      { status: 400, body: { code: 'INVALID_REQUEST', message } }
+    )
+  }
 })
 
 t.test('there is a WebSocket at one address only', async t => {

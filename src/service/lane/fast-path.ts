@@ -4,6 +4,8 @@ import type { FastLane } from '../../domain/fast-lane.js'
 /** Whether Redis is to be asked at all, and what came of it. */
 export interface LaneHealth {
   allows(): boolean
+  /** A request is about to ask it. */
+  begins(): void
   record(outcome: { ok: true } | { ok: false; error: StoreError }): void
 }
 
@@ -29,6 +31,7 @@ export class FastPath {
   /** undefined: Redis was not asked or did not answer in time; the caller goes on as if it did not exist. */
   async attempt<T>(use: (lane: FastLane) => Promise<T>): Promise<T | undefined> {
     if (this.#lane === undefined || !this.#health.allows()) return undefined
+    this.#health.begins()
     try {
       const answer = await use(this.#lane)
       this.#health.record({ ok: true })

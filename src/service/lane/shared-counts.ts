@@ -6,6 +6,8 @@ import type { FastPath } from './fast-path.js'
 
 /** What was counted here goes to the others so often; what they counted is known here as much later. */
 const roundMs = 25
+/** With nothing to tell: how late it is seen that Redis is there again. */
+const idleRoundMs = 250
 /** So many counts travel at once. */
 const countsPerRoundMax = 250
 /** So many may wait; past it one more is counted by this instance alone. */
@@ -41,7 +43,7 @@ export class SharedCounts {
     this.#onChange = parts.onChange
     this.#rounds = new Cycle(parts, async () => {
       await this.#round()
-      return roundMs
+      return this.#waiting.size > 0 ? roundMs : idleRoundMs
     })
   }
 
@@ -68,6 +70,7 @@ export class SharedCounts {
     }
     const by = addition.by + (known?.addition.by ?? 0)
     this.#waiting.set(addition.name, { addition: { ...addition, by }, learn })
+    this.#rounds.hurry(roundMs)
   }
 
   async #round(): Promise<void> {

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { StoreUnavailable } from '../../../src/domain/errors.js'
 import { FastPath } from '../../../src/service/lane/fast-path.js'
 import { RedisHealth, type RedisHealthChange } from '../../../src/service/lane/redis-health.js'
+import { realTimers } from '../../../src/service/tools/timers.js'
 import { until } from '../../helpers/process.js'
 import { RedisServer } from '../../helpers/redis.js'
 import { TcpProxy } from '../../helpers/tcp-proxy.js'
@@ -124,6 +125,7 @@ t.test('a stall of our own is not taken for a slow Redis', async t => {
     })
     health.start()
     await until('it is green', () => health.allows())
+    health.begins()
     const end = performance.now() + 150
     while (performance.now() < end);
     for (let i = 0; i < 5; i++) {
@@ -132,6 +134,35 @@ t.test('a stall of our own is not taken for a slow Redis', async t => {
     t.equal(health.allows(), allows, `with stalls from ${stallMs} ms looked at`)
     await health.stop()
   }
+})
+
+t.test('the event loop is watched while Redis is asked, and then nothing wakes the process', async t => {
+  const waiting = new Set<number>()
+  const health = new RedisHealth({
+    lane: { connected: true, probe: async () => ({ latencyMs: 0.2 }) },
+    clock,
+    random: Math.random,
+    timers: {
+      after: (ms, run) => {
+        waiting.add(ms)
+        const cancel = realTimers.after(ms, () => {
+          waiting.delete(ms)
+          run()
+        })
+        return () => {
+          waiting.delete(ms)
+          cancel()
+        }
+      }
+    }
+  })
+  health.begins()
+  t.strictSame([...waiting], [20])
+  await until('nothing waits', () => waiting.size === 0)
+  health.begins()
+  t.strictSame([...waiting], [20], 'and again')
+  await health.stop()
+  t.equal(waiting.size, 0)
 })
 
 t.test('after stop nothing is asked any more', async t => {

@@ -54,6 +54,7 @@ async function real(t: Test, url: string, path: string, onGapRead = true, laterM
   const failures: string[] = []
   const fastPath = new FastPath(lane, {
     allows: () => lane.connected,
+    begins: () => {},
     record: outcome => void (outcome.ok || failures.push(outcome.error.message))
   })
   const feed: LiveFeed = new LiveFeed({ store, fastPath, lane, timers: realTimers })
@@ -273,6 +274,7 @@ t.test('a database that is out is no reason to think ill of Redis', async t => {
   const failures: unknown[] = []
   const fastPath = new FastPath(lane, {
     allows: () => true,
+    begins: () => {},
     record: outcome => void (outcome.ok || failures.push(outcome.error))
   })
   const { lines, log } = logged()
