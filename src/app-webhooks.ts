@@ -10,7 +10,6 @@ import { realTimers } from './service/tools/timers.js'
 import { mysqlTlsOf } from './store-addresses.js'
 import type { SqlStats } from './stores/sql/dialect.js'
 import type { SqlLockStore } from './stores/sql/lock-store.js'
-import { openMysqlStore } from './stores/sql/open-mysql.js'
 import type { CallObserver } from './stores/sql/timed-database.js'
 import type { Metrics } from './transport/metrics.js'
 import { Courier, type EndpointCounts } from './webhooks/courier.js'
@@ -43,7 +42,7 @@ export async function openWebhooks(
   const own =
     config.mysqlUrl === undefined
       ? undefined
-      : await openMysqlStore(config.mysqlUrl, {
+      : await (await import('./stores/sql/open-mysql.js')).openMysqlStore(config.mysqlUrl, {
           clock,
           random,
           stats,

@@ -73,3 +73,23 @@ t.test(
     t.match(readFileSync('dist/browser/widget/define.d.ts', 'utf8'), "'slot-picker': SlotPicker")
   }
 )
+
+t.test(
+  'a start loads nothing that it does not use: no driver, no doctor, and TypeBox as a few files',
+  async t => {
+    const reached = new Map<string, string>()
+    const visit = (file: string): void => {
+      if (reached.has(file)) return
+      const text = readFileSync(file, 'utf8')
+      reached.set(file, text)
+      for (const [, name] of text.matchAll(/^(?:import|export)[^;]*?from\s*["'](\.[^"']+)["']/gm))
+        visit(join(dirname(file), name!))
+    }
+    visit('dist/commands/serve.js')
+    t.ok(reached.has('dist/protocol/validate.js') && reached.has('dist/transport/websocket.js'))
+    for (const [file, text] of reached)
+      for (const name of ['mysql2', 'ioredis', 'typebox', '@opentelemetry/'])
+        t.notMatch(text, new RegExp(`^import .*from ["']${name}`, 'm'), `${file}: ${name}`)
+    t.notOk([...reached.keys()].some(file => file.startsWith('dist/doctor/')))
+  }
+)
