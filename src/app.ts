@@ -217,7 +217,8 @@ export async function createApp(config: Config, around: Surroundings): Promise<A
   if (redis !== undefined) countRedis(metrics, redis.counters)
 
   const secrets = await secretsOf(config)
-  const host = hostTokensOf(config, around)
+  // when a session was ended is by the database's clock, so when its token was signed is held against the same
+  const host = hostTokensOf(config, { ...around, clock: { ...clock, now: () => store.nowMs() } })
 
   const http = await buildTransport({
     settings: {

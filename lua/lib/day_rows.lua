@@ -23,7 +23,8 @@ end
 -- One that has grown past the bound while it was kept: a reading would wait for all of it. A fill that is under way finds
 -- its announcement gone.
 local function drop_full_day(day_key, day_rows_max)
-  if redis.call('HLEN', day_key) > day_rows_max + 2 then
+  local marks = redis.call('HEXISTS', day_key, '=') + redis.call('HEXISTS', day_key, '?')
+  if redis.call('HLEN', day_key) - marks > day_rows_max then
     redis.call('UNLINK', day_key)
   end
 end

@@ -61,6 +61,7 @@ export async function warm(env: NodeJS.ProcessEnv, args: string[]): Promise<void
     const fastPath = new FastPath(lane, {
       allows: () => true,
       begins: () => {},
+      ends: () => {},
       record: outcome => {
         if (!outcome.ok) failure = outcome.error
       }

@@ -90,7 +90,7 @@ export interface Service {
   stop(): Promise<void>
 }
 
-const noLane: LaneHealth = { allows: () => false, begins: () => {}, record: () => {} }
+const noLane: LaneHealth = { allows: () => false, begins: () => {}, ends: () => {}, record: () => {} }
 
 /** Puts the parts of this layer together. Nothing runs until `start`. */
 export function createService(parts: ServiceParts): Service {

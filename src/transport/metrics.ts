@@ -5,8 +5,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 const durationBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 /**
- * Each look at the event loop wakes the process: at 10 and 20 ms they were two thirds of what an idle instance cost. A look that comes at
- * any moment is late as often as any other timer would be, so fewer of them show the same percentiles.
+ * Each look at the event loop wakes the process: at 10 and 20 ms they were two thirds of what an idle instance cost. A look comes
+ * late as often as every other timer does, so fewer of them show the same percentiles.
  */
 const lagResolutionMs = 100
 
@@ -105,8 +105,7 @@ export class Metrics {
         return since.utilization
       }
     )
-    if (options.defaults !== false)
-      collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: lagResolutionMs })
+    if (options.defaults !== false) collectDefaults(this.registry)
   }
 
   /** 99th percentile of how late timers were lately, above the sampling interval itself. */
@@ -203,4 +202,14 @@ export class Metrics {
     clearInterval(this.#lagWindows)
     this.#delay.disable()
   }
+}
+
+/**
+ * Those that every Node process has, but for the event loop's lag: prom-client looks at it a hundred times a second, and what
+ * it shows has the pause between two looks in it. `slotlock_event_loop_lag_seconds` is the lag itself.
+ */
+function collectDefaults(registry: Registry): void {
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 3_600_000 })
+  for (const { name } of registry.getMetricsAsArray())
+    if (name.startsWith('nodejs_eventloop_lag')) registry.removeSingleMetric(name)
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { AuditType } from '../domain/audit.js'
 import type { Clock, Random } from '../domain/clock.js'
 import { StoreError } from '../domain/errors.js'
@@ -127,6 +128,8 @@ export class Courier {
     this.#paces = new Map(keys.map(key => [key, new Pace(parts.retryMs, parts.random)]))
     this.counts = new Map(keys.map(key => [key, { delivered: 0, failed: 0, dead: 0 }]))
     this.#cycle = new Cycle(parts, () => this.#turnSafely())
+    // each attempt listens; Node takes more than ten of them for a leak, and says so on stderr
+    setMaxListeners(0, this.#stop.signal)
   }
 
   get leads(): boolean {

@@ -128,7 +128,9 @@ t.test('a calendar may name the pages that may use it', async t => {
   await t.test(
     'a page that only one calendar names reaches no other by a query, a lock or a booking, whoever holds the token',
     async t => {
-      const visitor = await pageOf(a, listed)
+      const own = world.tokenOf('visitor')
+      const visitor = await pageOf(a, listed, { token: own })
+      const elsewhere = await pageOf(a, shop, { token: own })
       const slots = [slotAt('room-1', 2, 2)]
       const lockOf = async (): Promise<string> => {
         const { result } = await visitor.request('lock', { calendar: 'clinic', slots })
@@ -150,11 +152,20 @@ t.test('a calendar may name the pages that may use it', async t => {
       t.match(await board.request('revoke', { lock }), { error: { code: 'FORBIDDEN' } })
       t.equal(await status(`/v1/staff/locks/${lock}`, shop, 'DELETE'), 403)
       t.match(await host.request('book', booked), { error: { code: 'FORBIDDEN' } })
+      t.match(await elsewhere.request('locks'), { ok: true, result: { locks: [] } })
+      t.match(await visitor.request('locks'), { ok: true, result: { locks: [{ id: lock }] } })
+      for (const [type, params] of [
+        ['extend', { lock, ttlMs: 60_000 }],
+        ['book', booked],
+        ['release', { lock }]
+      ] as const)
+        t.match(await elsewhere.request(type, params), { error: { code: 'FORBIDDEN' } }, type)
       t.equal(await status(`/v1/staff/locks/${lock}`, listed, 'DELETE'), 204)
       const { result } = await visitor.request('book', { ...booked, lock: await lockOf() })
       const { id } = (result as { booking: { id: string } }).booking
       t.equal(await status(`/v1/bookings/${id}`, shop), 403)
       t.equal(await status(`/v1/bookings/${id}`, shop, 'DELETE'), 403)
+      t.equal(await status(`/v1/bookings/${id}`, shop, 'DELETE', own), 403)
       t.equal(await status(`/v1/bookings/${id}`, listed), 200)
       t.equal(await status(`/v1/bookings/${id}`, listed, 'DELETE'), 204)
     }

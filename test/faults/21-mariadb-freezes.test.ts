@@ -66,7 +66,7 @@ for (const { deadlineMs, bob: expected, title } of outcomes) {
     const hasty = await world.add({ mysql: { ...patience, queryTimeoutMs: 400, deadlineMs } })
     const ann = await hasty.visitor()
     t.equal(codeOf(await insist(() => ann.lock([9], { requestId: 'before' }))), 'ok')
-    t.equal(codeOf(await whileFrozen(hasty.store, () => ann.lock([1, 2]), 1_000)), 'OUTCOME_UNKNOWN')
+    t.equal(codeOf(await whileFrozen(hasty.store, () => ann.lock([1, 2]), 2_500)), 'OUTCOME_UNKNOWN')
     t.ok(hasty.store.stats.unknown >= 1, 'it is counted, and not taken for a no')
     await untilWorkedOff(look)
     const bob = await world.one.visitor()

@@ -5,8 +5,8 @@ import { crowded, rooms, type World } from './world.js'
  * from it. So a crowd comes first and fills it all: more sessions, locks, unknown names and read rows than are kept.
  */
 
-/** Above the greatest of the bounds that count sessions, locks and slots: 20,000. */
-const locksToFill = 21_000
+/** Above the greatest of the bounds that count sessions, locks and slots: 50,000. */
+const locksToFill = 51_000
 /** Above that of calendars which do not exist. */
 const unknownToFill = 11_000
 /** Readings of `daysPerReading` days, each from another day on: 200,000 rows are kept for an outage. */
@@ -26,6 +26,7 @@ export async function fillUp(world: World): Promise<void> {
   }
   const { url } = world.instance
   const calendar = `${url}/v1/calendars/${crowded}`
+  let granted = 0
   const lockOf = async (index: number): Promise<void> => {
     const response = await fetch(`${calendar}/locks`, {
       method: 'POST',
@@ -39,10 +40,13 @@ export async function fillUp(world: World): Promise<void> {
       })
     })
     const answer = await response.text()
-    if (!response.ok && response.status !== 503) throw new Error(`the crowd is refused: ${answer}`)
+    if (response.ok) granted += 1
+    else if (response.status !== 503) throw new Error(`the crowd is refused: ${answer}`)
   }
   const readUnknown = async (index: number): Promise<void> => {
-    await (await fetch(`${url}/v1/calendars/nowhere-${index}/slots`)).arrayBuffer()
+    const response = await fetch(`${url}/v1/calendars/nowhere-${index}/slots`)
+    await response.arrayBuffer()
+    if (response.status !== 404) throw new Error(`a calendar that does not exist: ${response.status}`)
   }
   const read = async (index: number): Promise<void> => {
     const days = `from=${dateOf(index)}&to=${dateOf(index + daysPerReading - 1)}`
@@ -51,6 +55,7 @@ export async function fillUp(world: World): Promise<void> {
     if (!response.ok) throw new Error(`a reading of the crowd's calendar is refused: ${response.status}`)
   }
   await times(locksToFill, lockOf)
+  if (granted < locksToFill * 0.99) throw new Error(`the crowd got ${granted} of ${locksToFill} locks`)
   await times(unknownToFill, readUnknown)
   await times(readingsToFill, read)
 }

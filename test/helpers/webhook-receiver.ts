@@ -26,7 +26,7 @@ export class WebhookReceiver {
   readonly received: Received[] = []
   /** What was not signed as it has to be. */
   readonly forged: string[] = []
-  react: (body: WebhookBody, request: IncomingMessage) => Reaction = () => 204
+  react: (body: WebhookBody, request: IncomingMessage) => Reaction | Promise<Reaction> = () => 204
   /** It hangs up on whoever calls, and keeps its port. */
   away = false
   readonly #secret: string
@@ -95,7 +95,7 @@ export class WebhookReceiver {
       response.writeHead(401).end()
       return
     }
-    const reaction = this.react(body, request)
+    const reaction = await this.react(body, request)
     const status =
       typeof reaction === 'number' ? reaction : typeof reaction === 'object' ? reaction.status : undefined
     const id = String(request.headers['webhook-id'])

@@ -221,7 +221,12 @@ export async function instance(
 /** The live half of an instance over any store. */
 export function over(store: LockStore, timers: Pick<SteppedTime, 'after'>, lane?: MemoryLane): Instance {
   const health = { green: true }
-  const fastPath = new FastPath(lane, { allows: () => health.green, begins: () => {}, record: () => {} })
+  const fastPath = new FastPath(lane, {
+    allows: () => health.green,
+    begins: () => {},
+    ends: () => {},
+    record: () => {}
+  })
   const seen = new SeenChanges(() => store.nowMs())
   const feed = new LiveFeed({ store, fastPath, lane, seen, timers })
   if (lane !== undefined) lane.listener = event => feed.receive(event)

@@ -118,6 +118,7 @@ export async function serviceWorld(
   const fastPath = new FastPath(options.lane, {
     allows: () => true,
     begins: () => {},
+    ends: () => {},
     record: outcome => void (outcome.ok || laneErrors.push(outcome.error))
   })
   const { lane } = options

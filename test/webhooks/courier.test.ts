@@ -11,9 +11,15 @@ import { openSqliteStore } from '../../src/stores/sql/open-sqlite.js'
 import { Courier, type CourierTimes } from '../../src/webhooks/courier.js'
 import { type Endpoint, endpointsOf } from '../../src/webhooks/endpoint.js'
 import { auditTypesOf } from '../../src/webhooks/event.js'
+import { attemptsAtOnceMax } from '../../src/webhooks/pace.js'
 import { sender } from '../../src/webhooks/send.js'
 import { until } from '../helpers/process.js'
-import { otherWebhookSecret, WebhookReceiver, webhookSecret } from '../helpers/webhook-receiver.js'
+import {
+  otherWebhookSecret,
+  type Reaction,
+  WebhookReceiver,
+  webhookSecret
+} from '../helpers/webhook-receiver.js'
 import { bookOf, granted, slots } from '../stores/lock-store-fixture.js'
 import { SetClock } from '../stores/sql/set-clock.js'
 
@@ -189,6 +195,43 @@ t.test(
     await told(receiver, 2)
   }
 )
+
+t.test('what is under way when a 410 comes is no dead letter if it is taken', async t => {
+  const receiver = await WebhookReceiver.start(t)
+  const bench = await benchFor(t, receiver)
+  const held: ((reaction: Reaction) => void)[] = []
+  receiver.react = () => new Promise(resolve => held.push(resolve))
+  bench.courier()
+  await granted(bench.store, { slots: slots(1) })
+  await granted(bench.store, { slots: slots(2) })
+  await until('both are under way', () => held.length === 2)
+  held[0]!(410)
+  await until('it is known to be gone', async () => (await bench.standing()).gone)
+  await pause(10 * quick.intervalMs!)
+  t.match(await bench.standing(), { dead: 0, waiting: 2 }, 'nobody gives up what may be taken yet')
+  held[1]!(204)
+  await until('the other one is given up', async () => (await bench.standing()).dead === 1)
+  t.equal((await bench.standing()).waiting, 0)
+})
+
+t.test('many attempts at once are no leak, and none is left behind by those that ended', async t => {
+  const receivers = [await WebhookReceiver.start(t), await WebhookReceiver.start(t)]
+  const bench = await benchFor(t, ...receivers)
+  const warnings: Error[] = []
+  const warned = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const held: ((reaction: Reaction) => void)[] = []
+  for (const receiver of receivers) receiver.react = () => new Promise(resolve => held.push(resolve))
+  const courier = bench.courier()
+  for (let index = 0; index < attemptsAtOnceMax; index++)
+    await granted(bench.store, { slots: slots(index + 1) })
+  await until('as many as may be are under way', () => held.length === 2 * attemptsAtOnceMax)
+  for (const answer of held) answer(204)
+  for (const receiver of receivers) await told(receiver, attemptsAtOnceMax)
+  await courier.stop()
+  t.strictSame(warnings, [])
+})
 
 t.test(
   'three days after the event the last attempt is made, and then it is dead, with its last answer',

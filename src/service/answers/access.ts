@@ -18,7 +18,7 @@ export const isDeskOf = (caller: Caller, calendar: CalendarId): boolean =>
   caller.role === 'host' ? covers(caller, calendar) : isStaffOf(caller, calendar)
 
 /** undefined: the page that the caller comes from may use this calendar. */
-export const refusedPage = ({ page }: Caller, { id, origins }: CalendarDefinition) =>
+export const refusedPage = ({ page }: Caller, { id, origins }: Pick<CalendarDefinition, 'id' | 'origins'>) =>
   page === undefined ||
   page.rank === 'own' ||
   (origins === undefined ? page.rank === 'listed' : origins.includes(page.origin))

@@ -11,7 +11,7 @@ import { actorOf, type Caller } from '../callers/caller.js'
 import { bookingIdOf, fingerprintOf, type RandomBytes } from '../callers/ids.js'
 import { type Announcer, announceChange } from '../live/announcer.js'
 import type { CalendarDirectory } from '../reading/calendars.js'
-import { coveredRecord } from '../reading/covered-calendar.js'
+import { allowedPage, coveredRecord } from '../reading/covered-calendar.js'
 import type { Gate } from './gate.js'
 
 export interface BookingDeps {
@@ -30,7 +30,10 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
 
   /** Whose lock is booked: the host books in the place of the visitor who holds it, anybody else one's own. */
   async function ownerFor(caller: Caller, session: SessionId, lock: LockId): Promise<Outcome<SessionId>> {
-    if (caller.role !== 'host') return done(session)
+    if (caller.role !== 'host') {
+      const may = await allowedPage(caller, calendars, () => store.readLock(lock))
+      return may.ok ? done(session) : may
+    }
     const known = await store.readLock(lock)
     if (known === undefined) return lockNotFound('There is no such lock')
     const may = await coveredRecord(caller, calendars, known)
@@ -100,7 +103,11 @@ export function bookingHandlers(deps: BookingDeps): Pick<Handlers, 'book' | 'can
       if (booking === undefined || known === undefined) return bookingNotFound()
       const desk = isDeskOf(caller, known.calendar)
       if (!desk && caller.session === undefined) return bookingNotFound()
-      const may = desk ? await coveredRecord(caller, calendars, known) : done(undefined)
+      const may = desk
+        ? await coveredRecord(caller, calendars, known)
+        : await allowedPage(caller, calendars, async () =>
+            known.owner === caller.session ? known : undefined
+          )
       if (!may.ok) return may
       const outcome = await store.cancel({
         booking,

@@ -13,6 +13,7 @@ import { actorOf, type Caller } from '../callers/caller.js'
 import { fingerprintOf, lockIdOf, type RandomBytes } from '../callers/ids.js'
 import { type Announcer, announceChange } from '../live/announcer.js'
 import type { CalendarDirectory } from '../reading/calendars.js'
+import { allowedPage } from '../reading/covered-calendar.js'
 import type { Gate } from './gate.js'
 import type { Granting, TakeOutcome } from './granting.js'
 import { outsideOf, type WantedSlots, wantedSlots } from './wanted-slots.js'
@@ -101,11 +102,13 @@ export function lockingHandlers(
     async listLocks(caller, params) {
       const session = sessionOf(caller)
       if (!session.ok) return session
-      const locks = await store.readLiveLocks({ owner: session.value })
       const { calendar } = params
-      return done({
-        locks: locks.filter(one => calendar === undefined || one.calendar === calendar).map(view)
-      })
+      const locks = []
+      for (const one of await store.readLiveLocks({ owner: session.value })) {
+        if (calendar !== undefined && one.calendar !== calendar) continue
+        if ((await allowedPage(caller, calendars, async () => one)).ok) locks.push(view(one))
+      }
+      return done({ locks })
     },
 
     async extend(caller, params) {
@@ -115,6 +118,8 @@ export function lockingHandlers(
       if (!ttlMs.ok) return ttlMs
       const id = parseLockId(params.lock)
       if (id === undefined) return lockNotFound()
+      const may = await allowedPage(caller, calendars, () => store.readLock(id))
+      if (!may.ok) return may
       const outcome = await store.extend({
         lock: id,
         owner: session.value,
@@ -150,6 +155,8 @@ export function lockingHandlers(
       if (!session.ok) return session
       const id = parseLockId(params.lock)
       if (id === undefined) return lockNotFound()
+      const may = await allowedPage(caller, calendars, () => store.readLock(id))
+      if (!may.ok) return may
       const outcome = await store.release({ lock: id, owner: session.value, by: actorOf(caller) })
       switch (outcome.status) {
         case 'ENDED':

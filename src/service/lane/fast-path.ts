@@ -4,8 +4,9 @@ import type { FastLane } from '../../domain/fast-lane.js'
 /** Whether Redis is to be asked at all, and what came of it. */
 export interface LaneHealth {
   allows(): boolean
-  /** A request is about to ask it. */
+  /** Somebody is about to wait for it, and then no longer does. */
   begins(): void
+  ends(): void
   record(outcome: { ok: true } | { ok: false; error: StoreError }): void
 }
 
@@ -40,6 +41,8 @@ export class FastPath {
       if (!(error instanceof StoreError)) throw error
       this.#health.record({ ok: false, error })
       return undefined
+    } finally {
+      this.#health.ends()
     }
   }
 }

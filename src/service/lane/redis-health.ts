@@ -43,10 +43,10 @@ export type ProvableLane = Pick<FastLane, 'probe'> & { readonly connected: boole
 const firstRoundMs = 100
 const tickMs = 20
 /**
- * So long after a request began the event loop is watched: no command is waited for longer. All the time would be fifty
- * wake-ups a second for nothing, a third of what an instance with nothing to do costs.
+ * The event loop is watched while somebody waits for Redis, and so long after. All the time would be fifty wake-ups a second
+ * for nothing, a third of what an instance with nothing to do costs.
  */
-const watchedMs = 500
+const watchedMs = 200
 /** A command may take 40 ms; a tick that is later than this can have made a timeout of a good answer. */
 const stallMsDefault = 25
 
@@ -70,6 +70,7 @@ export class RedisHealth implements LaneHealth {
   #latencyMs: number | null = null
   #provedLast = false
   #tickedAt: number
+  #underway = 0
   #watchedUntil = Number.NEGATIVE_INFINITY
   #cancelTick: (() => void) | undefined
 
@@ -110,11 +111,15 @@ export class RedisHealth implements LaneHealth {
   }
 
   begins(): void {
-    const now = this.#clock.monotonic()
-    this.#watchedUntil = now + watchedMs
+    this.#underway += 1
     if (this.#cancelTick !== undefined) return
-    this.#tickedAt = now
+    this.#tickedAt = this.#clock.monotonic()
     this.#tickLater()
+  }
+
+  ends(): void {
+    this.#underway -= 1
+    this.#watchedUntil = this.#clock.monotonic() + watchedMs
   }
 
   record(outcome: { ok: true } | { ok: false; error: StoreError }): void {
@@ -150,6 +155,8 @@ export class RedisHealth implements LaneHealth {
       this.#noticeStall()
       this.#provedLast = false
       this.#take({ kind: 'disproved', reason: reasonOf(error), what: error.message })
+    } finally {
+      this.ends()
     }
     return roundDelayMs(this.#breaker, this.#random)
   }
@@ -171,7 +178,7 @@ export class RedisHealth implements LaneHealth {
     this.#cancelTick = this.#timers.after(tickMs, () => {
       this.#noticeStall()
       this.#tickedAt = this.#clock.monotonic()
-      if (this.#tickedAt < this.#watchedUntil) this.#tickLater()
+      if (this.#underway > 0 || this.#tickedAt < this.#watchedUntil) this.#tickLater()
       else this.#cancelTick = undefined
     })
   }

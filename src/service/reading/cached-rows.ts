@@ -30,7 +30,7 @@ export interface Watchfulness {
   readonly trustFromMs: number | undefined
 }
 
-/** Fills whose rows are on their way to Redis; past it a reading does not fill. */
+/** Fills under way, from their lease on; past it a reading does not fill. */
 const fillsUnderwayMax = 16
 /** Days that were read and not noted yet; past it the rest is not noted. */
 const notesMax = 5_000

@@ -20,17 +20,28 @@ export async function coveredCalendar(
   return refusedPage(caller, grid.definition) ?? done({ calendar, grid })
 }
 
-/**
- * The same of the calendar that a lock or a booking names. Its definition is asked only for the sake of the page: a program of
- * the host may cancel what nobody knows the opening hours of.
- */
+/** The same of the calendar that a lock or a booking names. */
 export async function coveredRecord(
   caller: Caller,
   calendars: CalendarDirectory,
   { calendar }: { calendar: CalendarId }
 ): Promise<Outcome<void>> {
   if (!covers(caller, calendar)) return notCovered(calendar)
+  return allowedPage(caller, calendars, async () => ({ calendar }))
+}
+
+/**
+ * Whether the page that asks may use the calendar of one's own lock or booking. `find` is asked only where that is a question: for a page that is
+ * not ours. What is not found is for whoever changes it to say; a calendar without definition names no page.
+ */
+export async function allowedPage(
+  caller: Caller,
+  calendars: CalendarDirectory,
+  find: () => Promise<{ calendar: CalendarId } | undefined>
+): Promise<Outcome<void>> {
   if (caller.page === undefined || caller.page.rank === 'own') return done(undefined)
-  const found = await coveredCalendar(caller, calendars, calendar)
-  return found.ok ? done(undefined) : found
+  const record = await find()
+  if (record === undefined) return done(undefined)
+  const grid = await calendars.find(record.calendar)
+  return refusedPage(caller, grid?.definition ?? { id: record.calendar }) ?? done(undefined)
 }

@@ -15,12 +15,30 @@ const jitter = 0.5
 /**
  * Deletes what nobody can ask for any more, and what was to be forgotten about people: about once an hour, in small steps
  * with pauses, so that a day's worth of ended locks never becomes one long statement. A step that fails is left to the next
- * hour; that of one of the two does not keep the other.
+ * hour of its own; that of one of the two does not keep the other.
  */
 export class Purge {
   readonly #store: LockStore
   readonly #random: Random
   readonly #cycle: Cycle
+  readonly #tasks = [
+    {
+      more: false,
+      step: async () => {
+        const { deleted } = await this.#store.purge(rowsPerStepMax)
+        this.deleted += deleted
+        return deleted >= rowsPerStepMax
+      }
+    },
+    {
+      more: false,
+      step: async () => {
+        const { forgotten, more } = await this.#store.forgetOld()
+        this.forgotten += forgotten
+        return more
+      }
+    }
+  ]
   deleted = 0
   /** Bookings, locks and entries of the audit trail that lost what tells of a person. */
   forgotten = 0
@@ -41,17 +59,11 @@ export class Purge {
   }
 
   async #step(): Promise<number> {
-    const purged = await this.#tried(async () => {
-      const { deleted } = await this.#store.purge(rowsPerStepMax)
-      this.deleted += deleted
-      return deleted >= rowsPerStepMax
-    })
-    const forgot = await this.#tried(async () => {
-      const { forgotten, more } = await this.#store.forgetOld()
-      this.forgotten += forgotten
-      return more
-    })
-    return purged || forgot ? stepPauseMs : this.#untilNextMs()
+    const tasks = this.#tasks
+    // a new hour: both, else what said that there is more
+    const due = tasks.some(({ more }) => more) ? tasks.filter(({ more }) => more) : tasks
+    for (const task of due) task.more = await this.#tried(task.step)
+    return tasks.some(({ more }) => more) ? stepPauseMs : this.#untilNextMs()
   }
 
   /** Whether there is more to do at once. */

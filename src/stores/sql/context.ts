@@ -139,9 +139,11 @@ export class StoreContext {
   ): Promise<{ rows: Row[]; changed: number }[]> {
     return this.attempts(what, async (stamp, last) => {
       const values = stampValues(stamp)
-      const wasInTime = { text: `SELECT CASE WHEN ${inTime} THEN 1 ELSE 0 END AS in_time`, values }
-      const results = await this.change([...statements(values), wasInTime])
-      if (numberOf(results.at(-1)!.rows[0]!, 'in_time') === 1) return results
+      const isInTime = { text: `SELECT CASE WHEN ${inTime} THEN 1 ELSE 0 END AS in_time`, values }
+      // on both sides: the first may come too early, the last too late
+      const results = await this.change([isInTime, ...statements(values), isInTime])
+      const [before, after] = [results.shift()!, results.at(-1)!]
+      if ([before, after].every(({ rows }) => numberOf(rows[0]!, 'in_time') === 1)) return results
       if (await this.late(stamp, last)) throw new StoreBusy(`${what} reached the database too late`)
       return again
     })

@@ -8,7 +8,12 @@ import { MemoryLane } from '../live-fixture.js'
 function instance(lane: MemoryLane) {
   const time = new SteppedTime()
   const state = { open: true, told: [] as boolean[] }
-  const path = new FastPath(lane, { allows: () => state.open, begins: () => {}, record: () => {} })
+  const path = new FastPath(lane, {
+    allows: () => state.open,
+    begins: () => {},
+    ends: () => {},
+    record: () => {}
+  })
   const counts = new SharedCounts({
     path,
     clock: time,

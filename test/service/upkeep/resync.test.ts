@@ -55,6 +55,7 @@ async function real(t: Test, url: string, path: string, onGapRead = true, laterM
   const fastPath = new FastPath(lane, {
     allows: () => lane.connected,
     begins: () => {},
+    ends: () => {},
     record: outcome => void (outcome.ok || failures.push(outcome.error.message))
   })
   const feed: LiveFeed = new LiveFeed({ store, fastPath, lane, timers: realTimers })
@@ -275,6 +276,7 @@ t.test('a database that is out is no reason to think ill of Redis', async t => {
   const fastPath = new FastPath(lane, {
     allows: () => true,
     begins: () => {},
+    ends: () => {},
     record: outcome => void (outcome.ok || failures.push(outcome.error))
   })
   const { lines, log } = logged()
