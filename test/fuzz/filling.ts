@@ -44,7 +44,9 @@ export async function fillUp(world: World): Promise<void> {
     else if (response.status !== 503) throw new Error(`the crowd is refused: ${answer}`)
   }
   const readUnknown = async (index: number): Promise<void> => {
-    const response = await fetch(`${url}/v1/calendars/nowhere-${index}/slots`)
+    const response = await fetch(
+      `${url}/v1/calendars/nowhere-${index}/slots?from=${dateOf(0)}&to=${dateOf(0)}`
+    )
     await response.arrayBuffer()
     if (response.status !== 404) throw new Error(`a calendar that does not exist: ${response.status}`)
   }

@@ -1,9 +1,12 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { json } from 'node:stream/consumers'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { closeCodes } from '../../src/protocol/codes.js'
+import { until } from '../helpers/process.js'
 import { WsClient } from '../helpers/ws-client.js'
 import { serve } from './fixture.js'
 
@@ -77,6 +80,22 @@ t.test('a handshake that is none is refused as all errors are, with the version 
       { status: 400, body: { code: 'INVALID_REQUEST', message } }
     )
   }
+})
+
+t.test('an idle socket keeps nothing of the request that opened it', async t => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { app, ws } = await serve(t)
+  const opened: WeakRef<IncomingMessage>[] = []
+  app.server.on('upgrade', request => void opened.push(new WeakRef(request)))
+  const client = await WsClient.connect(ws)
+  t.equal(opened.length, 1)
+  await until('the request is forgotten', () => {
+    collect()
+    return opened[0]!.deref() === undefined
+  })
+  t.match(await client.request('hello'), { ok: true }, 'and the socket lives')
+  await client.end()
 })
 
 t.test('there is a WebSocket at one address only', async t => {
