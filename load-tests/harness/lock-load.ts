@@ -27,7 +27,7 @@ const lockerCount = 60
 const duelEvery = 20
 
 /**
- * Locks on slots of their own, each given back three seconds later, in an open loop: `fire` is called when one is due
+ * Locks on free slots, each given back three seconds later, in an open loop: `fire` is called when one is due
  * and never waits. Who got what is remembered, for the database to confirm.
  */
 export class LockLoad {
@@ -35,22 +35,30 @@ export class LockLoad {
   readonly #calendar: string
   readonly #report: Report
   readonly #lockers: readonly WsClient[]
+  readonly #slotsMax: number
   readonly #underway = new Set<Promise<void>>()
   #next = 0
   #slot = 0
   #over = false
 
-  private constructor(calendar: string, report: Report, lockers: readonly WsClient[]) {
+  private constructor(calendar: string, report: Report, lockers: readonly WsClient[], slotsMax: number) {
+    this.#slotsMax = slotsMax
     this.#calendar = calendar
     this.#report = report
     this.#lockers = lockers
   }
 
-  static async open({ ws }: Service, calendar: string, report: Report): Promise<LockLoad> {
+  /** `slotsMax`: after so many the first is asked for again, which has long been given back. Else no slot is asked for twice. */
+  static async open(
+    { ws }: Service,
+    calendar: string,
+    report: Report,
+    slotsMax = Number.POSITIVE_INFINITY
+  ): Promise<LockLoad> {
     const lockers = await Promise.all(
       Array.from({ length: lockerCount }, (_, index) => WsClient.open({ url: ws[index % ws.length]! }))
     )
-    const load = new LockLoad(calendar, report, lockers)
+    const load = new LockLoad(calendar, report, lockers, slotsMax)
     // of a scenario that breaks off: before its servers are ended, which every request on the way would hear of
     atEnd(() => {
       load.#over = true
@@ -61,7 +69,7 @@ export class LockLoad {
   fire(dueMs: number): void {
     if (this.#over) return
     const index = this.#next++
-    const slot = slotAt('counter', this.#slot++)
+    const slot = slotAt('counter', this.#slot++ % this.#slotsMax)
     const work = index % duelEvery === 0 ? this.#duel(index, slot, dueMs) : this.#lock(index, slot, dueMs)
     const tracked = work.then(() => void this.#underway.delete(tracked))
     this.#underway.add(tracked)

@@ -19,6 +19,8 @@ const defaultForS = 1_800
 const looks = 240
 const locksPerSecond = 30
 const hoversPerSecond = 20
+/** Taken again and again: a calendar that fills up is read longer and longer, and its pages take ever more memory. */
+const slotCount = 2_000
 const watcherCount = 200
 const members = 2
 /** Pages that are opened, read and closed again. */
@@ -46,8 +48,7 @@ interface Look {
 async function run({ stores, options, random, report, log }: Context): Promise<void> {
   const forS = options.forS ?? defaultForS
   const cluster = await startCluster({ cli: options.cli, stores, instances: 1, report })
-  const slots = 40 * forS
-  const days = daysOf(slots)
+  const days = daysOf(slotCount)
   await cluster.putCalendar(calendar, openCalendar('counter', 'room'))
   const fleet = new Fleet<CrowdHandlers>(crowdModule, members)
   await fleet.all('open', member => ({
@@ -56,7 +57,7 @@ async function run({ stores, options, random, report, log }: Context): Promise<v
     firstHost: 2 + member,
     watch: { calendar, ...days }
   }))
-  const load = await LockLoad.open(cluster, calendar, report)
+  const load = await LockLoad.open(cluster, calendar, report, slotCount)
   log(
     `${forS} s of ${locksPerSecond} locks, ${hoversPerSecond} hovers and ${visitsPerSecond} visits a second`
   )
