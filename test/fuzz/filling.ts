@@ -59,13 +59,14 @@ export async function fillUp(world: World): Promise<void> {
   await times(locksToFill, lockOf)
   if (granted < locksToFill * 0.99) throw new Error(`the crowd got ${granted} of ${locksToFill} locks`)
   await times(unknownToFill, readUnknown)
-  await times(readingsToFill, read)
+  // megabytes each: more of them at once would wait for the database for longer than anybody may
+  await times(readingsToFill, read, 2)
 }
 
-async function times(count: number, work: (index: number) => Promise<void>): Promise<void> {
+async function times(count: number, work: (index: number) => Promise<void>, atOnce = atATime): Promise<void> {
   let next = 0
   await Promise.all(
-    Array.from({ length: atATime }, async () => {
+    Array.from({ length: atOnce }, async () => {
       while (next < count) await work(next++)
     })
   )
