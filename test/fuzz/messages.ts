@@ -144,6 +144,8 @@ class Caller {
       return
     }
     if (asked.length === 1) this.#pending.splice(this.#pending.indexOf(asked[0]!), 1)
+    // what went bad may have got another's id: which of them was answered nobody can tell
+    else for (const { ask } of asked) if (ask !== undefined) this.#case.ledger.unanswered(ask)
     const ask = asked.length === 1 ? asked[0]!.ask : undefined
     const wrong = wrongAnswer(ask?.operation, answer)
     if (wrong !== undefined) this.#case.finds('an answer has its shape', wrong)
