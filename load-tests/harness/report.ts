@@ -1,39 +1,5 @@
-import type { LinesChart } from '../plots/spec.js'
+import type { CpuCost, Figure, LinesChart, Ratio, Side, Target, Verdict } from './figures.js'
 import { formatSpread, type Spread, spread } from './stats.js'
-
-/** `met` and `missed` speak of a target; `void` says that the machine was too busy to tell; `info` has no target. */
-export type Verdict = 'met' | 'missed' | 'void' | 'info'
-
-export type Target = { atMost: number } | { atLeast: number }
-
-export interface Figure {
-  what: string
-  measured: string
-  reference?: string | undefined
-  target?: string | undefined
-  verdict: Verdict
-}
-
-/** Something divided by its reference of the same round. */
-export interface Ratio {
-  what: string
-  of: Spread
-  target: Target | undefined
-  verdict: Verdict
-}
-
-/** One quantity of slotlock and of what it is compared with. */
-export interface Side {
-  what: string
-  unit: string
-  of: Readonly<Record<string, Spread>>
-}
-
-/** CPU µs per operation, by process. */
-export interface CpuCost {
-  operation: string
-  of: Readonly<Record<string, Spread>>
-}
 
 /** What one scenario found out on one set-up of stores. */
 export class Report {

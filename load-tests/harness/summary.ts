@@ -1,4 +1,5 @@
-import { type Report, spellTarget, type Verdict } from './report.js'
+import type { Verdict } from './figures.js'
+import { type Report, spellTarget } from './report.js'
 import { formatSpread } from './stats.js'
 
 /** Reports as Markdown, for the terminal and for the results folder. */

@@ -1,23 +1,10 @@
-import type { CpuCost, Ratio, Side, Target } from '../harness/report.js'
+import type { Axis, CpuCost, LinesChart, Ratio, Side, Target } from '../harness/figures.js'
 import { formatNumber, type Spread } from '../harness/stats.js'
 
 /**
  * A report as a Vega-Lite specification: which panels there are and what stands in them. Pure; `draw.mjs` makes the
  * picture. A thick bar is the smallest to the greatest round, the dot on it the median, an upright line the target.
  */
-
-export interface Axis {
-  /** With its unit. */
-  title: string
-  scale: 'linear' | 'log'
-}
-
-export interface LinesChart {
-  title: string
-  x: Axis
-  y: Axis
-  points: readonly { series: string; x: number; y: number }[]
-}
 
 export interface Plotted {
   scenario: string
