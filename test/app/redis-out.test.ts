@@ -88,10 +88,8 @@ t.test('Redis is killed during traffic, and comes back empty: nobody is refused 
           code: 'SLOT_UNAVAILABLE',
           details: { conflicts: [{ slot: old[1], state: 'locked', expiresAt: lock.expiresAt }] }
         })
-    for (const instance of [a, b])
-      await soon(
-        async () => /"synced \d+ locks of calendar clinic in \d+ ms"/.test(instance.log) || undefined
-      )
+    // by one of them: the other leaves it to it
+    await soon(async () => /"synced \d+ locks of calendar clinic in \d+ ms"/.test(a.log + b.log) || undefined)
     const [slot, hovered] = clinic.slots(2) as [string, string]
     await holder.must('select', { calendar, slot: hovered })
     await seesHover(watchers[1]!, hovered)
