@@ -192,7 +192,8 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
         })
     },
     origins,
-    deps.random
+    deps.random,
+    sharing
   )
   const stopHearing = deps.monitor.listen(status => hub.announce(status))
   const stopHearingOfEnds = deps.revoked.listen(() => gateway.closeEnded())

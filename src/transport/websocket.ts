@@ -7,9 +7,10 @@ import type { ErrorCode } from '../protocol/codes.js'
 import { closeCodes, frameBytesMax, subprotocol } from '../protocol/codes.js'
 import { Connection } from './connection.js'
 import type { ConnectionContext, Peer } from './connection-context.js'
-import { ConnectionCount } from './limits.js'
+import type { CountSharing } from './limits.js'
 import type { Origins } from './origins.js'
 import type { TransportSettings } from './settings.js'
+import { SharedConnectionCount } from './shared-connection-count.js'
 
 /**
  * Where HTTP becomes a WebSocket: who is let in, what each socket is given, the one timer that all of them share, and
@@ -56,7 +57,7 @@ export class WebSocketGateway {
   readonly #context: ConnectionContext
   readonly #settings: TransportSettings
   readonly #origins: Origins
-  readonly #count: ConnectionCount
+  readonly #count: SharedConnectionCount
   readonly #connections = new Set<Connection>()
   /** To upgrades that were let in; each is let go of once it is a WebSocket. */
   readonly #responses = new WeakMap<FastifyRequest, ServerResponse>()
@@ -72,11 +73,15 @@ export class WebSocketGateway {
   constructor(
     context: Omit<ConnectionContext, 'watchClosely' | 'watchLoosely' | 'reconnectInMs' | 'countSlowReader'>,
     origins: Origins,
-    random: () => number
+    random: () => number,
+    sharing?: CountSharing
   ) {
     this.#settings = context.settings
     this.#origins = origins
-    this.#count = new ConnectionCount(context.settings.connectionsPerAddressMax)
+    this.#count = new SharedConnectionCount(context.settings.connectionsPerAddressMax, {
+      clock: context.clock,
+      sharing
+    })
     this.#pingGroups = Array.from({ length: context.settings.timing.beatsPerPing }, () => new Set())
     this.#context = {
       ...context,
@@ -244,6 +249,7 @@ export class WebSocketGateway {
   }
 
   #beat(): void {
+    this.#count.beat()
     const nowMs = this.#context.clock.monotonic()
     for (const connection of this.#closely) {
       connection.beat(nowMs)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { until } from '../helpers/process.js'
 import { setUps, startWorld } from '../helpers/set-ups.js'
+import { WsClient } from '../helpers/ws-client.js'
 
 t.setTimeout(300_000)
 
@@ -73,3 +74,28 @@ t.test(
     t.ok(again >= max && again < 2 * max, `${again} got in`)
   }
 )
+
+t.test('sockets of one address are counted by all instances together, while Redis is there', async t => {
+  const settings = { CONNECTIONS_PER_ADDRESS_MAX: '8', TRUST_PROXY: '127.0.0.1' }
+  const world = await startWorld(t, redisAndSql, { settings })
+  const { a, b } = world
+  const open: WsClient[] = []
+  t.teardown(() => Promise.all(open.map(client => client.end())))
+  const letsIn = async (ws: string, address: string): Promise<boolean> => {
+    const client = new WsClient(ws, { headers: { 'x-forwarded-for': address } })
+    await until('it is open or refused', () => client.socket.readyState !== client.socket.CONNECTING)
+    const isOpen = client.socket.readyState === client.socket.OPEN
+    if (isOpen) open.push(client)
+    return isOpen
+  }
+  for (let n = 0; n < 6; n++) t.ok(await letsIn(a.ws, '192.0.2.1'))
+  let atB = 0
+  // what b has not heard yet it lets in
+  await until('b lets nobody in', async () => {
+    const entered = await letsIn(b.ws, '192.0.2.1')
+    if (entered) atB++
+    return !entered
+  })
+  t.ok(atB < 8, `${atB}; eight would be its own bound`)
+  t.ok(await letsIn(b.ws, '192.0.2.2'), 'others are let in')
+})
