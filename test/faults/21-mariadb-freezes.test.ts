@@ -69,9 +69,11 @@ for (const { deadlineMs, bob: expected, title } of outcomes) {
     t.equal(codeOf(await whileFrozen(hasty.store, () => ann.lock([1, 2]), 2_500)), 'OUTCOME_UNKNOWN')
     t.ok(hasty.store.stats.unknown >= 1, 'it is counted, and not taken for a no')
     await untilWorkedOff(look)
+    const held = "locks WHERE slot_count = 2 AND state = 'held'"
+    if (expected !== 'ok') await until('it is made', async () => (await countOf(look, held)) === 1)
     const bob = await world.one.visitor()
     t.equal(codeOf(await insist(() => bob.lock([1, 2], { requestId: 'now' }))), expected)
-    t.equal(await countOf(look, "locks WHERE slot_count = 2 AND state = 'held'"), 1, 'one holder')
+    t.equal(await countOf(look, held), 1, 'one holder')
 
     t.equal(codeOf(await insist(() => ann.lock([3], { requestId: 'after' }))), 'ok', 'the pool works again')
   })
