@@ -65,9 +65,9 @@ export interface FastLane {
   /**
    * Fills a calendar from the database: `read` is called after the fill was announced, so that what settles meanwhile
    * is not overwritten, and again while it says that there is `more`. The generation marker is set only if nobody else
-   * began a fill later. `yielding`: if another instance is filling it at this moment, it is left to it, and `read` is not called. `unlessFilled`:
-   * nor is it if the calendar is filled already. `left` in the answer: it is filled, or another is at it, who may have begun later
-   * and so made this fill worthless.
+   * began a fill later. `yielding`: if another instance is filling it at this moment, it is left to it, and `read` is
+   * not called. `unlessFilled`: nor is it if the calendar is filled already. `left` in the answer: it is filled, or
+   * another is at it, who may have begun later and so made this fill worthless.
    */
   hydrate(
     calendar: CalendarId,

@@ -92,7 +92,10 @@ export interface RowCache {
 
 /** As many as a reading may name, and one for a zone that is not UTC. */
 export const daysPerReadMax = 63
-/** A day with more is not kept, and one that has grown past it leaves; it is read from the database: nobody waits for Redis to hand over megabytes. */
+/**
+ * A day with more is not kept, and one that has grown past it leaves. It is read from the database: nobody waits for
+ * Redis to hand over megabytes.
+ */
 export const rowsPerDayMax = 1_000
 /** A copy lives for so long at most, a fifth of it being left to chance. */
 export const cachedDayTtlMs = 3_600_000

@@ -168,30 +168,3 @@ export class MessageLimit {
     return { verdict: 'REFUSED', retryAfterMs: this.#messages.waitMs() }
   }
 }
-
-/** How many sockets each address has open. */
-export class ConnectionCount {
-  readonly #open = new Map<string, number>()
-  readonly #max: number
-
-  /** 0 is off. */
-  constructor(max: number) {
-    this.#max = max
-  }
-
-  full(address: string): boolean {
-    return this.#max > 0 && (this.#open.get(addressGroup(address)) ?? 0) >= this.#max
-  }
-
-  opened(address: string): void {
-    const group = addressGroup(address)
-    this.#open.set(group, (this.#open.get(group) ?? 0) + 1)
-  }
-
-  closed(address: string): void {
-    const group = addressGroup(address)
-    const left = (this.#open.get(group) ?? 1) - 1
-    if (left > 0) this.#open.set(group, left)
-    else this.#open.delete(group)
-  }
-}

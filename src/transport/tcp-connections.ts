@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { ConnectionCount } from './limits.js'
+import type { Clock } from '../domain/clock.js'
+import { ConnectionCount } from './connection-count.js'
 import type { Metrics } from './metrics.js'
 import { type TransportSettings, tcpConnectionsPerSocket } from './settings.js'
 
@@ -15,15 +16,15 @@ export function boundTcpConnections(
     connectionsPerAddressMax,
     trustProxy
   }: Pick<TransportSettings, 'connectionsPerAddressMax' | 'trustProxy'>,
-  metrics: Metrics
+  parts: { metrics: Metrics; clock: Clock }
 ): void {
   if (connectionsPerAddressMax <= 0 || trustProxy.length > 0) return
-  const count = new ConnectionCount(connectionsPerAddressMax * tcpConnectionsPerSocket)
+  const count = new ConnectionCount(connectionsPerAddressMax * tcpConnectionsPerSocket, parts)
   server.prependListener('connection', (socket: Socket) => {
     const { remoteAddress } = socket
     if (remoteAddress === undefined) return
     if (count.full(remoteAddress)) {
-      metrics.limited.inc({ limit: 'tcpConnectionsPerAddressMax' })
+      parts.metrics.limited.inc({ limit: 'tcpConnectionsPerAddressMax' })
       socket.destroy()
       return
     }

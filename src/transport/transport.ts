@@ -78,15 +78,15 @@ export interface TransportDeps {
   findings?: () => readonly Finding[]
 }
 
-/**
- * The whole outside of the service, ready to listen. `close()` on what it answers is the graceful shutdown: see
- * WebSocketGateway for what clients hear, and `settings.shutdownGraceMs` for how long it may take.
- */
 /** A route that Fastify should check has no business here, and would be checked by nobody. */
 function noSchemas(): never {
   throw new Error('Routes have no schemas of their own: what is asked is checked by protocol/validate.ts')
 }
 
+/**
+ * The whole outside of the service, ready to listen. `close()` on what it answers is the graceful shutdown: see
+ * WebSocketGateway for what clients hear, and `settings.shutdownGraceMs` for how long it may take.
+ */
 export async function buildTransport(deps: TransportDeps): Promise<FastifyInstance> {
   const { settings, metrics, clock } = deps
   prepare((Object.values(operations) as OperationSpec[]).map(({ params }) => params))
@@ -102,7 +102,8 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     frameworkErrors: (error, request, reply) => void answerError(error, request as FastifyRequest, reply),
     clientErrorHandler: answerNoRequest,
     routerOptions: { maxParamLength: 256 },
-    // params are checked against the operations' table; Ajv, which Fastify would bring for routes with schemas, is a tenth of a start
+    // params are checked against the operations' table; Ajv, which Fastify would bring for routes with schemas,
+    // is a tenth of a start
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     requestTimeout: settings.timing.requestWithinMs,
     http: {
@@ -114,7 +115,7 @@ export async function buildTransport(deps: TransportDeps): Promise<FastifyInstan
     },
     keepAliveTimeout: 72_000
   })
-  boundTcpConnections(app.server, settings, metrics)
+  boundTcpConnections(app.server, settings, { metrics, clock })
   dropRefusedUpgrades(app.server, settings.timing.headersWithinMs)
   registerErrorHandlers(app)
   // An expectation that is not known may be ignored (RFC 9110, 10.1.1); Node would answer it with nothing at all.

@@ -7,10 +7,10 @@ import type { ErrorCode } from '../protocol/codes.js'
 import { closeCodes, frameBytesMax, subprotocol } from '../protocol/codes.js'
 import { Connection } from './connection.js'
 import type { ConnectionContext, Peer } from './connection-context.js'
+import { ConnectionCount } from './connection-count.js'
 import type { CountSharing } from './limits.js'
 import type { Origins } from './origins.js'
 import type { TransportSettings } from './settings.js'
-import { SharedConnectionCount } from './shared-connection-count.js'
 
 /**
  * Where HTTP becomes a WebSocket: who is let in, what each socket is given, the one timer that all of them share, and
@@ -57,7 +57,7 @@ export class WebSocketGateway {
   readonly #context: ConnectionContext
   readonly #settings: TransportSettings
   readonly #origins: Origins
-  readonly #count: SharedConnectionCount
+  readonly #count: ConnectionCount
   readonly #connections = new Set<Connection>()
   /** To upgrades that were let in; each is let go of once it is a WebSocket. */
   readonly #responses = new WeakMap<FastifyRequest, ServerResponse>()
@@ -78,7 +78,7 @@ export class WebSocketGateway {
   ) {
     this.#settings = context.settings
     this.#origins = origins
-    this.#count = new SharedConnectionCount(context.settings.connectionsPerAddressMax, {
+    this.#count = new ConnectionCount(context.settings.connectionsPerAddressMax, {
       clock: context.clock,
       sharing
     })

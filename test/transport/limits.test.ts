@@ -2,7 +2,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import {
   addressGroup,
-  ConnectionCount,
   type CountSharing,
   MessageLimit,
   perMinute,
@@ -88,21 +87,6 @@ t.test(
     t.match(await limiter.take('ann'), { allowed: true, remaining: 4 }, 'counted anew, like anybody')
   }
 )
-
-t.test('connections of one address are counted up and down', t => {
-  const count = new ConnectionCount(2)
-  count.opened('192.0.2.1')
-  t.equal(count.full('192.0.2.1'), false)
-  count.opened('::ffff:192.0.2.1')
-  t.equal(count.full('192.0.2.1'), true)
-  t.equal(count.full('192.0.2.2'), false)
-  count.closed('192.0.2.1')
-  t.equal(count.full('192.0.2.1'), false)
-  const off = new ConnectionCount(0)
-  for (let n = 0; n < 100; n++) off.opened('192.0.2.1')
-  t.equal(off.full('192.0.2.1'), false)
-  t.end()
-})
 
 t.test('who is refused has taken nothing, and what is given back can be taken again', async t => {
   const limiter = windowLimit({ name: 'slots', max: 10, windowMs: 60_000 })

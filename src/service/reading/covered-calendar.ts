@@ -31,8 +31,9 @@ export async function coveredRecord(
 }
 
 /**
- * Whether the page that asks may use the calendar of one's own lock or booking. `find` is asked only where that is a question: for a page that is
- * not ours. What is not found is for whoever changes it to say; a calendar without definition names no page.
+ * Whether the page that asks may use the calendar of one's own lock or booking. `find` is asked only where that is a
+ * question: for a page that is not ours. What is not found is for whoever changes it to say; a calendar without
+ * definition names no page.
  */
 export async function allowedPage(
   caller: Caller,

@@ -155,8 +155,9 @@ export class Forgetting {
   }
 
   /**
-   * Ended locks are deleted with all they have; booked ones stay with their booking. The page bounds what is looked at, not what is
-   * found: of years of bookings nearly all were forgotten long ago, and to step over them all would be one endless statement.
+   * Ended locks are deleted with all they have; booked ones stay with their booking. The page bounds what is looked at,
+   * not what is found: of years of bookings nearly all were forgotten long ago, and to step over them all would be one
+   * endless statement.
    */
   async #forgetAddresses(): Promise<{ forgotten: number; more: boolean }> {
     const before = this.#addressesBefore()

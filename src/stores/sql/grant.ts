@@ -249,8 +249,8 @@ const ofLiveLocks = (sum: string, { byOwner }: Dialect): string =>
   `(SELECT ${sum} FROM locks${byOwner} WHERE owner = :owner AND state = 'held' AND expires_ms > :now AND id <> :replaces)`
 
 /**
- * The same as `takeable`, of a row that was read. A slot that was last held under this very lock id is in the way too: the lock was granted before and is over, and
- * its row was purged meanwhile. A request sent again never locks anew.
+ * The same as `takeable`, of a row that was read. A slot that was last held under this very lock id is in the way too:
+ * the lock was granted before and is over, and its row was purged meanwhile. A request sent again never locks anew.
  */
 function isInTheWay(row: SlotRow, request: GrantRequest, nowMs: number): boolean {
   if (request.replaces !== undefined && row.state === 'locked' && row.token === request.replaces) return false

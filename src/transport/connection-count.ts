@@ -2,15 +2,16 @@ import type { Clock } from '../domain/clock.js'
 import { addressGroup, type CountSharing } from './limits.js'
 
 /**
- * How many sockets each address has open, at all instances together where counts can be shared.
+ * How many connections each address has open, at all instances together where counts can be shared.
  *
- * What is open is no count in a window, and an instance that dies takes nothing back. So time is cut into windows that all
- * instances number alike, and in each of them every instance tells anew how many it has, and then what opens and closes; and asks
- * once more for the sum in the middle, when everybody has spoken. Of the others an instance believes the greater of what it heard in this
- * window and in the one before. Who died is forgotten after two windows, as is everybody while Redis is out.
+ * What is open is no count in a window, and an instance that dies takes nothing back. So time is cut into windows that
+ * all instances number alike. In each of them every instance tells anew how many it has, then what opens and closes,
+ * and asks once more for the sum in the middle, when everybody has spoken. Of the others an instance believes the
+ * greater of what it heard in this window and in the one before. Who died is forgotten after two windows, as is
+ * everybody while Redis is out.
  *
- * An address with few sockets here is not told, or each window would cost as many messages as there are visitors; so together
- * they may get past the bound by an eighth of it for each other instance.
+ * An address with few sockets here is not told, or each window would cost as many messages as there are visitors; so
+ * together they may get past the bound by an eighth of it for each other instance.
  */
 
 const windowMs = 15_000
@@ -26,7 +27,7 @@ interface Group {
   othersBefore: number
 }
 
-export class SharedConnectionCount {
+export class ConnectionCount {
   readonly #groups = new Map<string, Group>()
   readonly #max: number
   readonly #toldFrom: number
@@ -38,7 +39,8 @@ export class SharedConnectionCount {
   /** `max` 0 is off; `sharing` absent: of this instance alone. */
   constructor(max: number, parts: { clock: Clock; sharing?: CountSharing | undefined }) {
     this.#max = max
-    this.#toldFrom = Math.max(1, Math.floor(max / toldFromShare))
+    this.#toldFrom =
+      parts.sharing === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(max / toldFromShare))
     this.#clock = parts.clock
     this.#sharing = parts.sharing
     this.#window = this.#windowNow()

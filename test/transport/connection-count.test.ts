@@ -1,6 +1,6 @@
 import t from 'tap'
+import { ConnectionCount } from '../../src/transport/connection-count.js'
 import type { CountSharing } from '../../src/transport/limits.js'
-import { SharedConnectionCount } from '../../src/transport/shared-connection-count.js'
 import { SteppedTime } from '../helpers/stepped-time.js'
 
 const ann = '192.0.2.1'
@@ -18,12 +18,9 @@ function fleet(count: number, max: number) {
       learn({ total, leftMs: windowMs })
     }
   }
-  const instances = Array.from(
-    { length: count },
-    () => new SharedConnectionCount(max, { clock: time, sharing })
-  )
+  const instances = Array.from({ length: count }, () => new ConnectionCount(max, { clock: time, sharing }))
   /** As many as get in, asked one after the other. */
-  const letIn = (instance: SharedConnectionCount, tries: number): number => {
+  const letIn = (instance: ConnectionCount, tries: number): number => {
     let entered = 0
     for (let n = 0; n < tries; n++)
       if (!instance.full(ann)) {
@@ -42,11 +39,26 @@ function fleet(count: number, max: number) {
   return { instances, state, totals, letIn, pass }
 }
 
+t.test('connections of one address are counted up and down', t => {
+  const count = new ConnectionCount(2, { clock: new SteppedTime() })
+  count.opened('192.0.2.1')
+  t.equal(count.full('192.0.2.1'), false)
+  count.opened('::ffff:192.0.2.1')
+  t.equal(count.full('192.0.2.1'), true)
+  t.equal(count.full('192.0.2.2'), false)
+  count.closed('192.0.2.1')
+  t.equal(count.full('192.0.2.1'), false)
+  const off = new ConnectionCount(0, { clock: new SteppedTime() })
+  for (let n = 0; n < 100; n++) off.opened('192.0.2.1')
+  t.equal(off.full('192.0.2.1'), false)
+  t.end()
+})
+
 t.test(
   'sockets of one address are bounded over all instances, and one that closes makes room at the others',
   async t => {
     const { instances, letIn, pass } = fleet(2, 8)
-    const [a, b] = instances as [SharedConnectionCount, SharedConnectionCount]
+    const [a, b] = instances as [ConnectionCount, ConnectionCount]
     t.equal(letIn(a, 5), 5)
     t.equal(letIn(b, 9), 3)
     t.equal(b.full('192.0.2.2'), false)
@@ -61,7 +73,7 @@ t.test(
 
 t.test('an instance that died is forgotten after two windows', async t => {
   const { instances, letIn, pass } = fleet(2, 8)
-  const [dead, b] = instances as [SharedConnectionCount, SharedConnectionCount]
+  const [dead, b] = instances as [ConnectionCount, ConnectionCount]
   letIn(dead, 6)
   const entered = letIn(b, 9)
   t.ok(entered < 8)
@@ -73,7 +85,7 @@ t.test(
   'while Redis is out each counts for itself (the twin), and then they count together again',
   async t => {
     const { instances, state, letIn, pass } = fleet(2, 8)
-    const [a, b] = instances as [SharedConnectionCount, SharedConnectionCount]
+    const [a, b] = instances as [ConnectionCount, ConnectionCount]
     state.open = false
     t.equal(letIn(a, 9), 8)
     t.equal(letIn(b, 9), 8)
@@ -86,7 +98,7 @@ t.test(
 
 t.test('who has few sockets here costs no message, and nothing is kept of who has none', async t => {
   const { instances, totals, pass } = fleet(1, 80)
-  const [a] = instances as [SharedConnectionCount]
+  const [a] = instances as [ConnectionCount]
   for (let n = 0; n < 9; n++) a.opened(ann)
   t.equal(totals.size, 0)
   a.opened(ann)
